@@ -1,0 +1,42 @@
+# Each target works from a bare clone: it makes its own .venv first.
+
+PYTHON ?= python3
+BIN := .venv/bin
+ROOT := $(if $(filter 0,$(shell id -u)),yes,)
+
+.PHONY: demo test check bench clean format
+
+demo: .venv/made
+	@$(BIN)/python -m demo
+
+test: .venv/made
+	$(BIN)/pytest
+
+check: .venv/made
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest tests/docs
+
+bench: .venv/made
+	@$(BIN)/python -m benchmarks
+
+format: .venv/made
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf .venv var build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+.venv/made: setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+	    || { echo "Python 3.10 or newer is needed; name it: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || $(if $(ROOT), \
+	    { apt-get update -qq && apt-get install -qq -y python3-venv; }, \
+	    { echo "Python cannot make virtual environments here; run: sudo apt install python3-venv"; exit 1; })
+	@echo "making .venv (half a minute)"
+	@rm -rf .venv
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch .venv/made

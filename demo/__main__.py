@@ -1,0 +1,67 @@
+"""`python -m demo`: sample data for March and April 2021, and the night of 2021-04-30."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict
+
+import click
+
+from demo.data import Size, write_tables
+from demo.files import write_backup_files, write_partition_list
+from demo.night import show_night
+from pipelines import settings, wiring
+from pipelines.customer_aggr.settings import customer_aggr
+from targets.errors import MnaasError
+
+
+@click.command()
+@click.option("--customers", default=Size.customers, show_default=True, help="How many customers.")
+@click.option("--days", default=Size.days, show_default=True, help="Days up to 2021-04-30.")
+@click.option("--rows", default=Size.rows, show_default=True, help="Rows of each large table.")
+@click.option("--seed", default=Size.seed, show_default=True, help="Another seed, other values.")
+@click.option("--data-only", is_flag=True, help="Make the data and run nothing.")
+def main(customers: int, days: int, rows: int, seed: int, data_only: bool) -> None:
+    """Make sample data where the configuration says, and run one night on it."""
+    try:
+        make_data(Size(customers, days, rows, seed))
+    except MnaasError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    if not data_only:
+        sys.exit(show_night())
+
+
+def make_data(size: Size) -> None:
+    """Write everything, or nothing when it is there already."""
+    root = settings.section(settings.files).root
+    stamp = root / "sample-data.json"
+    if stamp.exists():
+        _refuse_other_size(json.loads(stamp.read_text()), size)
+        click.echo(f"sample data   is there already, in {root.parent}")
+        return
+    started = time.monotonic()
+    warehouse = wiring.warehouse()
+    total = 0
+    for name, rows in write_tables(warehouse, size):
+        total += rows
+        click.echo(f"  {name:<40}{rows:>12,} rows")
+    count = write_backup_files(warehouse, root / "backup", size)
+    warehouse.close()
+    write_partition_list(settings.path(settings.section(customer_aggr).partition_list))
+    stamp.write_text(json.dumps(asdict(size)))
+    seconds = time.monotonic() - started
+    click.echo(f"sample data   {total:,} rows and {count} files in {seconds:.1f} s")
+
+
+def _refuse_other_size(there: dict[str, int], size: Size) -> None:
+    if there != asdict(size):
+        sys.exit(
+            f"There is sample data of another size already: {there}.\n"
+            "  Remove it first with: make clean"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""Which night is meant: the pipeline's name, its date and its own parameters."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+from collections.abc import Callable, Iterable
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+import luigi
+
+import pipelines
+from pipelines import settings
+from pipelines.night import Entry
+from pipelines.step import Step
+
+PIPELINES: dict[str, type[Entry]] = {name: getattr(pipelines, name) for name in pipelines.__all__}
+
+
+def pipeline_named(_context: click.Context, _parameter: click.Parameter, name: str) -> type[Entry]:
+    if name in PIPELINES:
+        return PIPELINES[name]
+    raise click.BadParameter(f"{name!r} is not a pipeline. {_near(name, PIPELINES)}")
+
+
+def day_named(_context: click.Context, _parameter: click.Parameter, name: str) -> date:
+    """YYYY-MM-DD, or yesterday in the configured time zone."""
+    if name == "yesterday":
+        zone = ZoneInfo(settings.section(settings.mnaas).time_zone)
+        return datetime.now(zone).date() - timedelta(days=1)
+    try:
+        return date.fromisoformat(name)
+    except ValueError:
+        raise click.BadParameter(f"{name!r} is not a date (YYYY-MM-DD or yesterday).") from None
+
+
+def step_named(entry: Entry, name: str) -> type[Step]:
+    steps = {kind.__name__: kind for kind in entry.steps()}
+    if name in steps:
+        return steps[name]
+    raise click.BadParameter(f"{entry.task_family} has no step {name!r}. {_near(name, steps)}")
+
+
+def _near(name: str, names: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.3)
+    return f"Did you mean {near[0]}?" if near else f"There are: {', '.join(names)}."
+
+
+def _own_parameters() -> dict[str, luigi.Parameter]:
+    """The parameters that pipelines have beside the date, whichever pipeline has them."""
+    found = {}
+    for kind in PIPELINES.values():
+        found.update(dict(kind.get_params()))
+    del found["date"]
+    return found
+
+
+def night_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """NAME, --date and the pipelines' own parameters; the command gets an `entry`."""
+
+    @functools.wraps(command)
+    def with_entry(name: type[Entry], date: date, **options: Any) -> Any:
+        own = {key: options.pop(key) for key in _own_parameters()}
+        return command(entry=_entry(name, date, own), **options)
+
+    for key, parameter in _own_parameters().items():
+        flag = "--" + key.replace("_", "-")
+        with_entry = click.option(flag, key, help=parameter.description)(with_entry)
+    with_entry = click.option(
+        "--date",
+        callback=day_named,
+        required=True,
+        help="YYYY-MM-DD or yesterday.",
+    )(with_entry)
+    return click.argument("name", callback=pipeline_named, metavar="PIPELINE")(with_entry)
+
+
+def _entry(kind: type[Entry], day: date, own: dict[str, str | None]) -> Entry:
+    known = dict(kind.get_params())
+    given = {key: value for key, value in own.items() if value is not None}
+    for key in given:
+        if key not in known:
+            flag = "--" + key.replace("_", "-")
+            raise click.UsageError(f"{kind.__name__} has no {flag}.")
+    parsed = {key: known[key].parse(value) for key, value in given.items()}
+    return kind(date=day, **parsed)

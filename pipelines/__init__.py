@@ -1,0 +1,10 @@
+"""The pipelines, under the names that operators use: `luigi --module pipelines CustomerAggr`."""
+
+from pipelines import console, settings
+
+settings.bootstrap()
+console.show_plain_errors()
+
+from pipelines.customer_aggr.tasks import CustomerAggr  # noqa: E402
+
+__all__ = ["CustomerAggr"]

@@ -1,0 +1,1 @@
+"""CustomerAggr: daily customer statistics of the dates that a list names."""

@@ -1,0 +1,265 @@
+"""The configuration: typed sections, each key described, all problems reported together.
+
+Luigi reads its own files and never `config/luigi.cfg`; `bootstrap` puts that file behind them.
+"""
+
+from __future__ import annotations
+
+import configparser
+import difflib
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import luigi
+from luigi.configuration import LuigiConfigParser, get_config
+
+from targets.errors import ConfigError
+
+log = logging.getLogger("luigi-interface.mnaas")
+
+# Keys of [core] that Luigi reads and does not declare: it would warn of them.
+_READ_ELSEWHERE = {"rpc_connect_timeout", "rpc_retry_attempts", "rpc_retry_wait"}
+PACKAGED = Path(__file__).parent / "config" / "luigi.cfg"
+
+
+@dataclass
+class Origin:
+    """Which files the configuration came from, and where relative paths begin."""
+
+    base: Path = field(default_factory=Path.cwd)
+    files: list[Path] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+origin = Origin()
+
+
+def bootstrap() -> None:
+    """Put our files behind the user's own; what is wrong is kept until `check` is asked."""
+    origin.problems = []
+    origin.files = _users_files()
+    luigi.interface.core.ignore_unconsumed |= _READ_ELSEWHERE
+    project = _project_file()
+    origin.base = _base(project)
+    for path in dict.fromkeys([project or PACKAGED, PACKAGED]):
+        try:
+            _put_behind(path)
+        except (OSError, configparser.Error) as error:
+            origin.problems.append(f"{path} cannot be read: {_one_line(error)}")
+    if project and project not in origin.files:
+        origin.files.append(project)
+    if not origin.files:
+        origin.files.append(PACKAGED)
+
+
+def _users_files() -> list[Path]:
+    named = os.environ.get("LUIGI_CONFIG_PATH")
+    if named and not Path(named).is_file():
+        origin.problems.append(f"LUIGI_CONFIG_PATH names {named}, which is not a file.")
+    paths = dict.fromkeys([*LuigiConfigParser._config_paths, named or ""])
+    return [Path(path).absolute() for path in reversed(paths) if path and Path(path).is_file()]
+
+
+def _project_file() -> Path | None:
+    """The project's config/luigi.cfg: of the working directory, else of the checkout."""
+    here = Path.cwd() / "config" / "luigi.cfg"
+    checkout = Path(__file__).resolve().parent.parent / "config" / "luigi.cfg"
+    return next((path for path in (here, checkout) if path.is_file()), None)
+
+
+def _base(project: Path | None) -> Path:
+    named = os.environ.get("LUIGI_CONFIG_PATH")
+    in_use = Path(named).absolute() if named else project
+    if in_use is None:
+        return Path.cwd()
+    return in_use.parent.parent if in_use.parent.name == "config" else in_use.parent
+
+
+def _put_behind(path: Path) -> None:
+    ours = configparser.ConfigParser(interpolation=None)
+    ours.optionxform = str  # type: ignore[assignment,method-assign]
+    with path.open() as stream:
+        ours.read_file(stream)
+    config = get_config()
+    for section in ours.sections():
+        for option, value in ours.items(section):
+            if not config.has_option(section, option):
+                config.set(section, option, value)
+
+
+class Section(luigi.Config):
+    """A section of luigi.cfg; `problems` says what the types of its keys cannot."""
+
+    def problems(self) -> Iterator[str]:
+        yield from ()
+
+
+class PathParameter(luigi.Parameter):
+    """A path; a relative one counts from the parent of the config folder."""
+
+    def parse(self, value: str) -> Path:
+        return path(value)
+
+
+def path(text: str, **values: object) -> Path:
+    """A configured path; `{date}` and the like take their values."""
+    for name, value in values.items():
+        text = text.replace(f"{{{name}}}", str(value))
+    return origin.base / Path(text).expanduser()
+
+
+class CountParameter(luigi.IntParameter):
+    """A whole number, 0 or more."""
+
+    def parse(self, value: str) -> int:
+        number = int(value)
+        if number < 0:
+            raise ValueError("it must be 0 or more")
+        return number
+
+
+class SecondsParameter(luigi.FloatParameter):
+    """A time in seconds, 0 or more."""
+
+    def parse(self, value: str) -> float:
+        number = float(value)
+        if not 0 <= number < 1e9:
+            raise ValueError("it must be seconds, 0 or more")
+        return number
+
+
+class mnaas(Section):
+    environment = luigi.ChoiceParameter(
+        choices=["prod", "dev"], description="dev leaves out what reaches other machines"
+    )
+    time_zone = luigi.Parameter(description="the zone of `yesterday` and of the log's times")
+
+    def problems(self) -> Iterator[str]:
+        try:
+            ZoneInfo(self.time_zone)
+        except (KeyError, ValueError, OSError):
+            yield f"[mnaas] time_zone = {self.time_zone!r} is not a zone like Europe/Paris."
+
+
+class warehouse(Section):
+    engine = luigi.ChoiceParameter(choices=["duckdb"], description="the engine of the tables")
+    database = luigi.Parameter(description="the database that all our tables are in")
+    root = PathParameter(description="the folder of the embedded engine's tables")
+    memory_limit = luigi.Parameter(description="memory that one step may use")
+    threads = CountParameter(description="threads that one step may use")
+    deadline_seconds = SecondsParameter(description="how long one statement may take")
+
+    def problems(self) -> Iterator[str]:
+        if not self.database.isidentifier() or self.database != self.database.lower():
+            yield f"[warehouse] database = {self.database!r} is not a name: use a-z, 0-9 and _."
+        if self.threads < 1:
+            yield "[warehouse] threads = 0: at least one thread is needed."
+        amount = self.memory_limit.rstrip("KMGTBkmgtbi ")
+        if amount == self.memory_limit or not amount.replace(".", "", 1).isdigit():
+            yield f"[warehouse] memory_limit = {self.memory_limit!r} is not an amount like 1GB."
+
+
+class files(Section):
+    root = PathParameter(description="the folder of the file store")
+
+
+class state(Section):
+    root = PathParameter(description="the folder of markers, locks, lists and records")
+    lock_wait_seconds = SecondsParameter(description="how long to wait for another night's table")
+
+
+class retry(Section):
+    attempts = CountParameter(description="how often a step is tried")
+    first_wait_seconds = SecondsParameter(description="the wait before the second attempt")
+    longest_wait_seconds = SecondsParameter(description="no wait is longer than this")
+    deadline_seconds = SecondsParameter(description="no attempt begins later than this")
+
+    def problems(self) -> Iterator[str]:
+        if self.attempts < 1:
+            yield "[retry] attempts = 0: a step must be tried at least once."
+
+
+class statements(Section):
+    replace = luigi.DictParameter(description="SQL files of yours in place of ours")
+
+    def problems(self) -> Iterator[str]:
+        for name, path in self.replace.items():
+            if not (origin.base / path).is_file():
+                yield f"[statements] replace: {name} names {path}, which is not a file."
+
+
+AnySection = TypeVar("AnySection", bound=Section)
+
+
+def section(kind: type[AnySection]) -> AnySection:
+    """A section, after the whole configuration has been checked."""
+    check()
+    return kind()
+
+
+_checked: list[object] = []
+
+
+def check() -> None:
+    """Raise one ConfigError with every problem of every section."""
+    if _checked == [get_config()]:
+        return
+    found = problems()
+    if found:
+        where = ", ".join(str(path) for path in origin.files)
+        raise ConfigError(
+            f"{len(found)} problem{'s' * (len(found) > 1)} in the configuration ({where}):\n"
+            + "\n".join(f"  - {problem}" for problem in found),
+            "Mend the file and check it again with: mnaas check",
+        )
+    _checked[:] = [get_config()]
+
+
+def problems() -> list[str]:
+    found = list(origin.problems)
+    for kind in Section.__subclasses__():
+        wrong = list(_problems_of_keys(kind))
+        found += wrong or list(kind().problems())
+    return found + list(_strange_sections())
+
+
+def _problems_of_keys(kind: type[Section]) -> Iterator[str]:
+    name = kind.get_task_family()
+    keys = dict(kind.get_params())
+    config = get_config()
+    for key, parameter in keys.items():
+        try:
+            raw = config.get(name, key, None)
+            if raw is None:
+                yield f"[{name}] {key} is missing: {parameter.description}."
+            else:
+                parameter.normalize(parameter.parse(raw))
+        except (ValueError, TypeError, configparser.Error) as error:
+            text = config.get(name, key, None, raw=True)
+            yield f"[{name}] {key} = {text!r}: {_one_line(error)}"
+    if name in config.sections():
+        for key in config[name]:
+            if key not in keys:
+                yield f"[{name}] {key} is not a key{_near(key, keys)}"
+
+
+def _strange_sections() -> Iterator[str]:
+    ours = {kind.get_task_family() for kind in Section.__subclasses__()}
+    luigis = {name for name, *_ in luigi.task_register.Register.get_all_params()}
+    for name in get_config().sections():
+        if name not in ours | luigis and difflib.get_close_matches(name, ours, n=1, cutoff=0.8):
+            yield f"[{name}] is not a section{_near(name, ours)}"
+
+
+def _near(name: str, names: Any) -> str:
+    near = difflib.get_close_matches(name, list(names), n=1)
+    return f"; did you mean {near[0]}?" if near else "."
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

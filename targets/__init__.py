@@ -1,0 +1,1 @@
+"""What a step reads and writes: markers, tables, files, and the engines and stores behind them."""

@@ -1,0 +1,98 @@
+"""The one tree of errors. A message says what is wrong; its second line says what to do about it.
+
+MnaasError
+  ConfigError               a key of the configuration is missing, wrong or contradictory
+  PartitionListError        a partition list holds a line that is not a date
+  SchemaError               a name or a value that cannot stand in SQL or in a path
+  MissingInputError         something that another process delivers is not there
+  TransientError            may work when the whole step is tried again
+    LostConnectionError     the other side went away, or a file changed under a query
+    DeadlineError           the other side did not answer in time
+  LockTimeoutError          somebody else holds a table for longer than we wait
+  WarehouseError            the warehouse refused
+    UnknownTableError       a table that is not declared
+    StatementError          a statement that it cannot run
+  StoreError                a file store refused
+    DiskFullError           no space left
+  MarkerError               a marker that cannot be read or may not be written
+  AuditError                what was written is not what was meant; nothing was switched
+  TooManyDropsError         more partitions to drop than max_drops allows
+"""
+
+from __future__ import annotations
+
+
+class MnaasError(Exception):
+    """Every error that we raise ourselves."""
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message, remedy)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  {self.remedy}" if self.remedy else self.message
+
+
+class ConfigError(MnaasError):
+    pass
+
+
+class PartitionListError(MnaasError):
+    pass
+
+
+class SchemaError(MnaasError):
+    pass
+
+
+class MissingInputError(MnaasError):
+    pass
+
+
+class TransientError(MnaasError):
+    pass
+
+
+class LostConnectionError(TransientError):
+    pass
+
+
+class DeadlineError(TransientError):
+    pass
+
+
+class LockTimeoutError(MnaasError):
+    pass
+
+
+class WarehouseError(MnaasError):
+    pass
+
+
+class UnknownTableError(WarehouseError):
+    pass
+
+
+class StatementError(WarehouseError):
+    pass
+
+
+class StoreError(MnaasError):
+    pass
+
+
+class DiskFullError(StoreError):
+    pass
+
+
+class MarkerError(MnaasError):
+    pass
+
+
+class AuditError(MnaasError):
+    pass
+
+
+class TooManyDropsError(MnaasError):
+    pass

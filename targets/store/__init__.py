@@ -1,0 +1,1 @@
+"""File stores: a folder here, HDFS or another machine there, behind one small interface."""

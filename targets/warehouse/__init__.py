@@ -1,0 +1,1 @@
+"""Warehouses: one room per engine, one interface for all of them."""

@@ -1,0 +1,338 @@
+"""The embedded engine: DuckDB over a folder of Parquet laid out as Hive does it.
+
+`<root>/<database>/<table>/<partition>=<value>/data.parquet`. A DuckDB *file* admits one process at
+a time and cron starts five, so there is none: the connection is in memory, and files are put in
+place by rename. DuckDB opens a Parquet file two or three times by its path within one query, so a
+query shares a lock with the other readers of its tables; a switch has it alone for milliseconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from targets.errors import DiskFullError, LostConnectionError, StatementError, WarehouseError
+from targets.locks import SwitchLock
+from targets.schema import Column, Partition, Table
+from targets.store.local import FILE_MODE, errors_named, make_folder, sync
+from targets.warehouse.base import (
+    Audit,
+    Progress,
+    Row,
+    Statement,
+    Totals,
+    Warehouse,
+    no_progress,
+    read_totals,
+    totals_sql,
+)
+from targets.warehouse.scratch import ScratchFolder, sweep_scratch
+from targets.warehouse.watch import watched
+
+if TYPE_CHECKING:
+    import duckdb
+
+_FILE = "data.parquet"
+_TYPES = {"STRING": "VARCHAR"}
+
+
+class DuckDBWarehouse(Warehouse):
+    name = "duckdb"
+
+    def __init__(
+        self,
+        root: Path,
+        database: str,
+        tables: Mapping[str, Table],
+        *,
+        memory_limit: str = "1GB",
+        threads: int = 2,
+        deadline_seconds: float = 3600,
+    ) -> None:
+        super().__init__(database, tables)
+        self.root = root
+        self._memory_limit = memory_limit
+        self._threads = threads
+        self._deadline_seconds = deadline_seconds
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._scratch = ScratchFolder(root / ".scratch")
+
+    def __repr__(self) -> str:
+        return f"DuckDBWarehouse({str(self.root)!r})"
+
+    # What readers do.
+
+    def ping(self) -> None:
+        self.query(Statement("ping", "SELECT 1"))
+
+    def query(self, select: Statement) -> list[Row]:
+        with self._reading(select):
+            return self._execute(select.name, select.sql)
+
+    def export(self, select: Statement, path: Path, progress: Progress = no_progress) -> int:
+        options = "FORMAT csv, DELIMITER ';', HEADER false, NULLSTR '\\N', QUOTE '\"', ESCAPE '\"'"
+        copy = f"COPY ({select.sql}\n) TO {self.quoted(str(path))} ({options})"
+        with self._reading(select):
+            return int(self._execute(select.name, copy, progress)[0][0])
+
+    def partitions(self, table: Table) -> list[str]:
+        found = []
+        with errors_named(str(self._folder(table))), contextlib.suppress(FileNotFoundError):
+            for entry in os.scandir(self._folder(table)):
+                if entry.name.startswith(f"{table.partitioned_by}=") and entry.is_dir():
+                    found.append(Partition.from_folder(entry.name).value)
+        return sorted(found)
+
+    # What writers do; they hold the table's lock.
+
+    def load_file(
+        self, table: Table, partition: str, path: Path, version: str, audit: Audit
+    ) -> Mapping[str, Totals]:
+        types = ", ".join(f"'{column.name}': '{_type(column)}'" for column in table.columns)
+        rows = (
+            f"SELECT *, {self.literal(partition)} AS {table.partitioned_by} "
+            f"FROM read_csv({self.quoted(str(path))}, auto_detect = false, header = false, "
+            f"delim = ';', nullstr = '\\N', quote = '\"', escape = '\"', "
+            f"allow_quoted_nulls = false, columns = {{{types}}})"
+        )
+        load = Statement(f"load of {path.name}", rows)
+        return self.overwrite(table, [partition], load, version, audit)
+
+    def overwrite(
+        self,
+        table: Table,
+        partitions: Sequence[str],
+        select: Statement,
+        version: str,
+        audit: Audit,
+        progress: Progress = no_progress,
+    ) -> Mapping[str, Totals]:
+        if not partitions:
+            return {}
+        aside = self._versions(table) / version
+        with errors_named(str(self._folder(table))):
+            self._refuse_foreign_files(table, partitions)
+            try:
+                self._write_aside(table, partitions, select, aside, progress)
+                written = self._totals_aside(table, partitions, aside)
+                audit(written)
+                self._switch(table, partitions, aside)
+            finally:
+                self._clear(aside)
+        return written
+
+    def drop_partitions(self, table: Table, partitions: Sequence[str]) -> None:
+        if not partitions:
+            return
+        folder, aside = self._folder(table), self._versions(table) / "dropped"
+        with errors_named(str(folder)):
+            make_folder(aside)
+            with self._switch_lock(table.name).switching():
+                for value in partitions:
+                    name = table.partition(value).folder
+                    with contextlib.suppress(FileNotFoundError):
+                        os.rename(folder / name, aside / name)
+            with contextlib.suppress(FileNotFoundError):
+                sync(folder)
+            self._clear(aside)
+
+    def sweep(self, table: Table) -> None:
+        shutil.rmtree(self._versions(table), ignore_errors=True)
+        sweep_scratch(self.root / ".scratch")
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._scratch.close()
+
+    def _write_aside(
+        self,
+        table: Table,
+        partitions: Sequence[str],
+        select: Statement,
+        aside: Path,
+        progress: Progress,
+    ) -> None:
+        columns = ", ".join(f"CAST({c.name} AS {_type(c)}) AS {c.name}" for c in table.columns)
+        with self._reading(select):
+            for done, value in enumerate(partitions, start=1):
+                file = self._place(table, value, aside) / _FILE
+                make_folder(file.parent)
+                rows = f"SELECT {columns} FROM ({select.sql}\n) AS rows"
+                if table.partitioned_by:
+                    rows += f" WHERE {self.where_partition(table, [value])}"
+                copy = f"COPY ({rows}) TO {self.quoted(str(file))} (FORMAT parquet)"
+                self._execute(select.name, copy)
+                os.chmod(file, FILE_MODE)
+                sync(file)
+                sync(file.parent)
+                progress(done / len(partitions), f"{table.name} {value} written")
+
+    def _totals_aside(
+        self, table: Table, partitions: Sequence[str], aside: Path
+    ) -> Mapping[str, Totals]:
+        files = [self._place(table, value, aside) / _FILE for value in partitions]
+        by = table.partitioned_by or "'all'"
+        rows = self._execute(
+            f"audit of {table.name}", totals_sql(table, f"({self._scan(table, files)}) AS rows", by)
+        )
+        return read_totals(table, by, rows)
+
+    def _switch(self, table: Table, partitions: Sequence[str], aside: Path) -> None:
+        folder = self._folder(table)
+        make_folder(folder)
+        with self._switch_lock(table.name).switching():
+            for value in partitions:
+                new, old = self._place(table, value, aside), self._place(table, value, folder)
+                if old.is_dir():
+                    os.replace(new / _FILE, old / _FILE)
+                else:
+                    os.rename(new, old)
+        for value in partitions:
+            sync(self._place(table, value, folder))
+        sync(folder)
+
+    def _clear(self, aside: Path) -> None:
+        shutil.rmtree(aside, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            aside.parent.rmdir()
+
+    def _refuse_foreign_files(self, table: Table, partitions: Sequence[str]) -> None:
+        for file in self._files(table, frozenset(partitions)):
+            if file.name != _FILE:
+                raise WarehouseError(
+                    f"{file} is not ours: overwriting {table.name} would leave its rows beside "
+                    "the new ones.",
+                    f"Move the file away, or name it {_FILE}, and rerun.",
+                )
+
+    # The connection, and what it sees.
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        if self._connection is None:
+            import duckdb
+
+            self._connection = duckdb.connect(
+                ":memory:",
+                config={
+                    "memory_limit": self._memory_limit,
+                    "threads": self._threads,
+                    "temp_directory": str(self._scratch.open()),
+                    "preserve_insertion_order": False,
+                },
+            )
+            self._connection.execute(f"CREATE SCHEMA {self.database}")
+        return self._connection
+
+    def _execute(self, name: str, sql: str, progress: Progress = no_progress) -> list[Row]:
+        with _errors(name, sql):
+            connection = self._connect()
+            with watched(
+                name,
+                self._deadline_seconds,
+                connection.interrupt,
+                connection.query_progress,
+                progress,
+            ):
+                rows: list[Row] = connection.execute(sql).fetchall()
+                return rows
+
+    @contextlib.contextmanager
+    def _reading(self, select: Statement) -> Iterator[None]:
+        """Hold the tables of a statement still, and show them to the connection as views."""
+        with contextlib.ExitStack() as held:
+            for name in sorted(select.reads):
+                table = self.table(name)
+                held.enter_context(self._switch_lock(name).reading())
+                scan = self._scan(table, self._files(table, select.reads[name]))
+                self._execute(name, f"CREATE OR REPLACE VIEW {self.spell(table)} AS {scan}")
+            yield
+
+    def _scan(self, table: Table, files: Sequence[Path]) -> str:
+        """A SELECT over files, with the declared types even when there is no file."""
+        columns = ", ".join(
+            f"CAST({c.name if files else 'NULL'} AS {_type(c)}) AS {c.name}"
+            for c in table.all_columns
+        )
+        if not files:
+            return f"SELECT {columns} WHERE false"
+        paths = ", ".join(self.quoted(str(file)) for file in files)
+        hive = (
+            f", hive_partitioning = true, hive_types = {{'{table.partitioned_by}': VARCHAR}}"
+            if table.partitioned_by
+            else ""
+        )
+        return f"SELECT {columns} FROM read_parquet([{paths}]{hive})"
+
+    def _files(self, table: Table, only: frozenset[str] | None) -> list[Path]:
+        folder = self._folder(table)
+        if not table.partitioned_by:
+            return _parquet_files(folder)
+        values = self.partitions(table) if only is None else sorted(only)
+        places = [self._place(table, value, folder) for value in values]
+        return [file for place in places for file in _parquet_files(place)]
+
+    def _folder(self, table: Table) -> Path:
+        return self.root / self.database / table.name
+
+    def _place(self, table: Table, value: str, folder: Path) -> Path:
+        return folder / table.partition(value).folder if table.partitioned_by else folder
+
+    def _versions(self, table: Table) -> Path:
+        return self.root / self.database / f"{table.name}.versions"
+
+    def _switch_lock(self, table: str) -> SwitchLock:
+        return SwitchLock(self.root / ".locks", f"{self.database}.{table}", self._deadline_seconds)
+
+
+def _type(column: Column) -> str:
+    return _TYPES.get(column.type, column.type)
+
+
+def _parquet_files(folder: Path) -> list[Path]:
+    """The data in a partition's folder; names with . or _ in front are not data, as in Hive."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return []
+    return [
+        Path(entry.path)
+        for entry in entries
+        if entry.name.endswith(".parquet") and entry.name[0] not in "._"
+    ]
+
+
+@contextlib.contextmanager
+def _errors(name: str, sql: str) -> Iterator[None]:
+    """Turn DuckDB's errors into ours: its first line, the statement shortened."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.IOException as error:
+        if "No space left" in str(error):
+            raise DiskFullError(
+                f"{name}: no space left on the device.",
+                "Nothing was published. Free some space and rerun.",
+            ) from error
+        raise LostConnectionError(
+            f"{name}: {_first_line(error)}", "A file changed or vanished while it was read."
+        ) from error
+    except duckdb.OutOfMemoryException as error:
+        raise StatementError(
+            f"{name}: {_first_line(error)}", "Raise [warehouse] memory_limit and rerun."
+        ) from error
+    except duckdb.Error as error:
+        shortened = " ".join(sql.split())[:200]
+        raise StatementError(
+            f"{name}: {_first_line(error)}", f"The statement: {shortened}"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n\n")[0].replace("\n", "; ")[:300]

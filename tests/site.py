@@ -1,0 +1,190 @@
+"""A site in a temporary folder, and the real commands run on it."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.tables import TABLES
+from targets.schema import Table
+from targets.store.local import LocalStore
+from targets.warehouse.base import Statement
+from targets.warehouse.duckdb import DuckDBWarehouse
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+DATE = "2021-04-30"
+VOLATILE = ("run_id", "host", "version", "started", "ended", "attempts")
+
+
+@dataclass
+class Site:
+    root: Path
+
+    @classmethod
+    def copy_of(cls, sample: Path, root: Path) -> Site:
+        shutil.copytree(sample, root)
+        return cls(root)
+
+    # Its configuration and inputs.
+
+    @property
+    def config_file(self) -> Path:
+        return self.root / "config" / "luigi.cfg"
+
+    def configure(self, section: str, **values: object) -> None:
+        config = configparser.ConfigParser(interpolation=None)
+        config.read(self.config_file)
+        if not config.has_section(section):
+            config.add_section(section)
+        for key, value in values.items():
+            config.set(section, key, str(value))
+        with self.config_file.open("w") as stream:
+            config.write(stream)
+
+    @property
+    def list_file(self) -> Path:
+        return self.root / "var/files/lists/traffic_partitions_daily_uniq.txt"
+
+    def write_list(self, *dates: str) -> None:
+        self.list_file.write_text("".join(f"{day}\n" for day in dates))
+
+    # Its commands.
+
+    def environment(self) -> dict[str, str]:
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.root),
+            "LUIGI_CONFIG_PATH": str(self.config_file),
+        }
+
+    def start(self, *command: str, **options: Any) -> subprocess.Popen[str]:
+        program = [str(BIN / command[0]), *command[1:]]
+        options.setdefault("env", self.environment())
+        options.setdefault("cwd", self.root)
+        return subprocess.Popen(
+            program,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            **options,
+        )
+
+    def run(self, *command: str, **options: Any) -> Outcome:
+        with self.start(*command, **options) as process:
+            output, _ = process.communicate(timeout=120)
+        return Outcome(process.returncode, output)
+
+    def night_command(self, date: str = DATE, *more: str, local: bool = True) -> list[str]:
+        scheduler = ["--local-scheduler"] if local else []
+        return ["luigi", "--module", "pipelines", "CustomerAggr", "--date", date, *more, *scheduler]
+
+    def night(self, date: str = DATE, *more: str, local: bool = True) -> Outcome:
+        return self.run(*self.night_command(date, *more, local=local))
+
+    # What it holds.
+
+    def warehouse(self) -> DuckDBWarehouse:
+        return DuckDBWarehouse(self.root / "var/warehouse", "mnaas", TABLES)
+
+    def store(self) -> LocalStore:
+        return LocalStore(self.root / "var/files")
+
+    def rows(self, name: str, where: str = "true") -> list[tuple[Any, ...]]:
+        warehouse = self.warehouse()
+        sql = f"SELECT * FROM mnaas.{name} WHERE {where}"
+        found = sorted(warehouse.query(Statement(name, sql, {name: None})), key=repr)
+        warehouse.close()
+        return found
+
+    def final(self, where: str = "true") -> list[tuple[Any, ...]]:
+        return self.rows("table_statistics_customer_aggr", where)
+
+    def final_dates(self) -> list[str]:
+        return self.warehouse().partitions(TABLES["table_statistics_customer_aggr"])
+
+    def replace_source(self, day: str, select: str | None) -> None:
+        """Other rows for one day of the source; None takes the partition away."""
+        source: Table = TABLES["usage_trend_daily_aggr"]
+        warehouse = self.warehouse()
+        if select is None:
+            warehouse.drop_partitions(source, [day])
+        else:
+            sql = f"SELECT * FROM mnaas.{source.name} WHERE {select}"
+            changed = f"SELECT * REPLACE ('{day}' AS partition_date) FROM ({sql}) AS taken"
+            reads = {source.name: None}
+            statement = Statement("test", changed, reads)
+            warehouse.overwrite(source, [day], statement, "test", lambda _written: None)
+        warehouse.close()
+
+    def markers(self) -> dict[str, dict[str, Any]]:
+        folder = self.root / "var/state/markers"
+        return {
+            str(path.relative_to(folder)): json.loads(path.read_text())
+            for path in sorted(folder.rglob("*.json"))
+        }
+
+    def state(self) -> dict[str, Any]:
+        """All that a night leaves, without what differs from run to run."""
+        markers = self.markers()
+        for marker in markers.values():
+            for name in VOLATILE:
+                del marker[name]
+            marker["evidence"]["details"].pop("source_read", None)
+        files = {
+            info.path: self.store().checksum(info.path)
+            for info in self.store().list("customer_aggr")
+        }
+        return {
+            "final": self.final(),
+            "final dates": self.final_dates(),
+            "staging": self.rows("table_statistics_customer_aggr_staging"),
+            "files": files,
+            "markers": markers,
+        }
+
+    def leftovers(self) -> list[str]:
+        """Temporary files and folders that only a killed run leaves."""
+        return [
+            str(path.relative_to(self.root))
+            for path in (self.root / "var").rglob("*")
+            if path.name.endswith((".part", ".versions")) or path.parent.name == ".scratch"
+        ]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    code: int
+    output: str
+
+    def expect(self, code: int) -> Outcome:
+        assert self.code == code, f"exit code {self.code}, not {code}:\n{self.output}"
+        return self
+
+
+def make_sample_site(root: Path) -> Path:
+    """Configuration with short waits, and small sample data."""
+    site = Site(root)
+    site.config_file.parent.mkdir()
+    shutil.copy(REPOSITORY / "config" / "luigi.cfg", site.config_file)
+    site.configure("retry", first_wait_seconds=0.01, longest_wait_seconds=0.1)
+    site.configure("worker", wait_interval=0.05, ping_interval=0.2)
+    command = ["-m", "demo", "--data-only", "--customers", "3", "--days", "31", "--rows", "1240"]
+    done = subprocess.run(
+        [sys.executable, *command],
+        env=site.environment(),
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return root
