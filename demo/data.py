@@ -35,8 +35,7 @@ def write_tables(warehouse: Warehouse, size: Size) -> Iterator[tuple[str, int]]:
     """Write every source table, then what earlier nights left in the final one."""
     days = size.dates()
     months = sorted({day[:7] for day in days})
-    filled = [day for day in days if day != EMPTIED_DAY]
-    yield _write(warehouse, tables.usage_trend_daily_aggr, filled, _usage(size))
+    yield write_usage(warehouse, size)
     _write(warehouse, tables.usage_trend_daily_aggr, {EMPTIED_DAY} & set(days), _usage(size, "0"))
     yield _write(warehouse, tables.traffic_details_raw_daily_with_no_dups, days, _calls(size))
     yield _write(warehouse, tables.org_details, [""], _organisations(size))
@@ -49,6 +48,12 @@ def write_tables(warehouse: Warehouse, size: Size) -> Iterator[tuple[str, int]]:
     yield _write(warehouse, tables.gbs_curr_avgconv_rate, [""], _rates(months))
     yield _write(warehouse, tables.bl_cust_bu_co_cogrp_mapping, [""], _mapping(size))
     yield _write(warehouse, tables.table_statistics_customer_aggr, days[:-1], _earlier_nights())
+
+
+def write_usage(warehouse: Warehouse, size: Size) -> tuple[str, int]:
+    """Write the source of CustomerAggr, all but the emptied day."""
+    filled = [day for day in size.dates() if day != EMPTIED_DAY]
+    return _write(warehouse, tables.usage_trend_daily_aggr, filled, _usage(size))
 
 
 _CHARGES = (

@@ -12,6 +12,7 @@ import click
 from demo.data import LAST_DAY
 from pipelines import CustomerAggr, settings
 from targets.marker import Record
+from targets.store.local import make_folder
 
 COMMAND = f"luigi --module pipelines CustomerAggr --date {LAST_DAY} --local-scheduler"
 
@@ -19,19 +20,29 @@ COMMAND = f"luigi --module pipelines CustomerAggr --date {LAST_DAY} --local-sche
 def show_night() -> int:
     """Run CustomerAggr; a line a step, and what to try next."""
     before = set(_records())
-    click.echo(f"\n$ {COMMAND}")
     luigi = str(Path(sys.executable).with_name("luigi"))
+    log = settings.path("var/log/demo.log")
+    make_folder(log.parent)
     started = time.monotonic()
-    code = subprocess.run([luigi, *COMMAND.split()[1:]], check=False).returncode
+    with log.open("w") as out:
+        command = [luigi, *COMMAND.split()[1:]]
+        code = subprocess.run(command, check=False, stdout=out, stderr=out).returncode
     seconds = time.monotonic() - started
-    click.echo(f"\nCustomerAggr {LAST_DAY}: exit code {code}, {seconds:.1f} s")
+    click.echo(f"\n$ {COMMAND}")
+    click.echo(f"CustomerAggr {LAST_DAY}: exit code {code}, {seconds:.1f} s, log in {_short(log)}")
     for path, record in _records().items():
         verb = "skipped" if path in before else "ran"
         evidence = record.evidence
         partitions = f"{len(evidence.partitions)} partitions" if evidence.partitions else ""
-        click.echo(f"  {record.step[3:]:<22}{verb:<9}{evidence.rows:>8,} rows  {partitions}")
+        line = f"  {record.step[3:]:<22}{verb:<9}{evidence.rows:>8,} rows  {partitions}"
+        click.echo(line.rstrip())
     _say_what_next()
     return code
+
+
+def _short(path: Path) -> Path:
+    """The path as seen from here, where it is below."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _records() -> dict[str, Record]:
@@ -47,11 +58,11 @@ def _records() -> dict[str, Record]:
 def _say_what_next() -> None:
     state = settings.section(settings.state).root
     tables = settings.section(settings.warehouse).root
-    click.echo(f"\nLook at   {state}/markers (what was done), {tables} (the tables)")
-    click.echo("Try next, from here:")
-    binary = Path(sys.executable).parent
-    if binary.is_relative_to(Path.cwd()):
-        binary = binary.relative_to(Path.cwd())
+    click.echo("\nLook at")
+    click.echo(f"  {_short(state / 'markers')}  what was done, with its evidence")
+    click.echo(f"  {_short(tables)}      the tables, as Parquet")
+    click.echo("Try next")
+    binary = _short(Path(sys.executable).parent)
     night = f"CustomerAggr --date {LAST_DAY}"
     for purpose, command in (
         ("a rerun", COMMAND),

@@ -225,11 +225,10 @@ def _retrying(before_sleep: Any) -> Iterator[Any]:
     return iter(
         tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(TransientError),
-            wait=tenacity.wait_exponential_jitter(
-                initial=asked.first_wait_seconds,
-                max=asked.longest_wait_seconds,
-                jitter=asked.first_wait_seconds,
-            ),
+            wait=tenacity.wait_exponential(
+                multiplier=asked.first_wait_seconds, max=asked.longest_wait_seconds
+            )
+            + tenacity.wait_random(0, asked.first_wait_seconds),
             stop=tenacity.stop_after_attempt(asked.attempts)
             | tenacity.stop_after_delay(asked.deadline_seconds),
             before_sleep=before_sleep,

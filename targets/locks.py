@@ -54,8 +54,9 @@ class FileLocks:
             os.close(descriptor)
             return None
         since = time.strftime("%Y-%m-%d %H:%M:%S")
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps([holder, os.getpid(), since]).encode(), 0)
+        with contextlib.suppress(OSError):  # on a full disk the lock still holds, without a name
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps([holder, os.getpid(), since]).encode(), 0)
         return Lock(descriptor)
 
     @contextlib.contextmanager

@@ -78,6 +78,7 @@ class LocalStore(FileStore):
             try:
                 os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE))
                 yield part
+                os.chmod(part, FILE_MODE)
                 replace_durably(part, final)
             except BaseException:
                 part.unlink(missing_ok=True)
@@ -121,7 +122,8 @@ def errors_named(path: str) -> Iterator[None]:
 
 def make_folder(folder: Path) -> None:
     if not folder.is_dir():
-        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        make_folder(folder.parent)  # mkdir(parents=True) would give these the default mode
+        folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
 
 
 def sync(path: Path) -> None:

@@ -1,8 +1,8 @@
 """Run `luigi` and SIGKILL it right before its n-th change to a folder.
 
-`python killed_luigi.py FOLDER N ARGUMENTS...`; with N = 0 it runs to its end and prints, on its last
-line, how many changes there were. Python's audit hooks see every open for writing, rename, removal
-and new folder, so the kill falls on the very instants at which a half-done thing can remain.
+`python killed_luigi.py FOLDER N ARGUMENTS...`; with N = 0 it runs to its end and prints, on its
+last line, how many changes there were. Python's audit hooks see every open for writing, rename,
+removal and new folder: the kill falls on the very instants at which a half-done thing can remain.
 """
 
 from __future__ import annotations

@@ -1,0 +1,270 @@
+"""`make bench`: one line a figure, and the same in var/bench.json."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import click
+
+from benchmarks.site import REPOSITORY, SOURCE, BenchSite
+from pipelines import CustomerAggr
+from pipelines.tables import TABLES
+from targets.store.local import LocalStore
+from targets.warehouse.base import Statement
+from targets.warehouse.duckdb import DuckDBWarehouse
+
+PAIRS = 5
+
+
+@dataclass(frozen=True)
+class Figure:
+    name: str
+    ours: float
+    other: float | None = None
+    goal: float | None = None
+    unit: str = "s"
+    against: str = ""
+
+    @property
+    def ratio(self) -> float | None:
+        return self.ours / self.other if self.other else None
+
+    @property
+    def verdict(self) -> str:
+        if self.goal is None or self.ratio is None:
+            return "recorded"
+        return "holds" if self.ratio <= self.goal else "falls short"
+
+    def line(self) -> str:
+        other = f"{self.other:.3f} {self.unit}" if self.other else ""
+        ratio = f"{self.ratio:.2f}" if self.ratio else ""
+        goal = f"{self.goal:.2f}" if self.goal else ""
+        ours = f"{self.ours:.3f} {self.unit}"
+        figures = f"{self.name:<44}{ours:>11}{other:>11}{ratio:>7}{goal:>6}"
+        return f"{figures}  {self.verdict:<11} {self.against}".rstrip()
+
+
+def paired(
+    name: str,
+    ours: Callable[[], float],
+    other: Callable[[], float],
+    goal: float | None,
+    against: str,
+) -> Figure:
+    """Both ways in turns, after one round that does not count: medians."""
+    ours(), other()
+    pairs = [(ours(), other()) for _ in range(PAIRS)]
+    mine, theirs = (statistics.median(side) for side in zip(*pairs, strict=True))
+    return Figure(name, mine, theirs, goal, against=against)
+
+
+def seconds(site: BenchSite, *command: str) -> float:
+    """What a module of ours says that its own work took."""
+    printed = json.loads(site.run("python", "-m", *command))
+    return float(sum(printed["seconds"].values()))
+
+
+def steps(site: BenchSite, days: list[str]) -> float:
+    site.forget()
+    return seconds(site, "benchmarks.steps", *days)
+
+
+def overwrite(site: BenchSite, days: list[str]) -> float:
+    return seconds(site, "benchmarks.overwrite", *days)
+
+
+def bare(site: BenchSite, days: list[str], way: str) -> float:
+    return seconds(site, "benchmarks.bare", str(site.root), way, *days)
+
+
+def timed(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def night(site: BenchSite) -> str:
+    command = ["--module", "pipelines", "CustomerAggr", "--date", "2021-04-30"]
+    return site.run("luigi", *command, "--local-scheduler")
+
+
+def measure(folder: Path) -> list[Figure]:
+    site = BenchSite(folder / "site")
+    site.make()
+    return [
+        *_against_bare_duckdb(site, folder),
+        *_against_the_shell(site),
+        *_whole_commands(site),
+        *_marker_listing(folder),
+        *_recorded(site, folder),
+    ]
+
+
+def _against_bare_duckdb(site: BenchSite, folder: Path) -> list[Figure]:
+    days, one = site.days(), site.days()[-1:]
+    stored = site.with_stored_days(300, folder / "stored")
+    return [
+        paired(
+            "10 million rows aggregated, 30 published",
+            lambda: overwrite(site, days),
+            lambda: bare(site, days, "table"),
+            1.5,
+            "bare DuckDB",
+        ),
+        paired(
+            "  the same by the four steps of the night",
+            lambda: steps(site, days),
+            lambda: bare(site, days, "night"),
+            1.5,
+            "bare DuckDB by the same files",
+        ),
+        paired(
+            "1 of 30 partitions refreshed",
+            lambda: overwrite(site, one),
+            lambda: bare(site, one, "table"),
+            1.5,
+            "bare DuckDB",
+        ),
+        paired(
+            "  the same by the four steps of the night",
+            lambda: steps(site, one),
+            lambda: bare(site, one, "night"),
+            None,
+            "bare DuckDB by the same files",
+        ),
+        paired(
+            "  the same with 330 partitions stored",
+            lambda: steps(stored, one),
+            lambda: steps(site, one),
+            1.2,
+            "ours with 30 stored",
+        ),
+    ]
+
+
+AWK = r"""
+{ key = $1 ";" $2 ";" $12; for (i = 4; i <= 11; i++) sum[key, i] += $i; seen[key] }
+END { for (key in seen) { line = key
+      for (i = 4; i <= 11; i++) line = line ";" sum[key, i]; print line } }"""
+
+
+def _against_the_shell(site: BenchSite) -> list[Figure]:
+    """One day's rows as text, summed by awk: what a Bash job would do without a warehouse."""
+    [day] = site.days()[-1:]
+    text = site.root / "rows.txt"
+    warehouse = DuckDBWarehouse(site.root / "var/warehouse", "mnaas", TABLES)
+    rows = f"SELECT * FROM mnaas.{SOURCE} WHERE partition_date = '{day}'"
+    warehouse.export(Statement("rows", rows, {SOURCE: frozenset([day])}), text)
+    warehouse.close()
+
+    def by_awk() -> None:
+        with (site.root / "summed.txt").open("w") as out:
+            subprocess.run(["awk", "-F;", AWK, text], stdout=out, check=True)
+
+    return [
+        paired(
+            "1 partition of 333,333 rows, four steps",
+            lambda: steps(site, [day]),
+            lambda: timed(by_awk),
+            None,
+            "awk over the same rows as text, nothing loaded or published",
+        )
+    ]
+
+
+def _whole_commands(site: BenchSite) -> list[Figure]:
+    (site.root / "trivial.py").write_text(
+        "import luigi\nclass Trivial(luigi.Task):\n    def complete(self): return True\n"
+    )
+    trivial = ["--module", "trivial", "Trivial", "--local-scheduler"]
+    environment = site.environment()
+
+    def run_trivial() -> None:
+        site.run("luigi", *trivial)
+
+    def run_again() -> str:
+        site.forget()
+        return night(site)
+
+    whole = paired(
+        "the whole night as a command, 30 partitions",
+        lambda: timed(run_again),
+        lambda: timed(lambda: bare(site, site.days(), "night")),
+        None,
+        "a Python script with DuckDB alone",
+    )
+    site.environment = lambda: {  # type: ignore[method-assign]
+        **environment,
+        "PYTHONPATH": f"{site.root}:{REPOSITORY}",
+    }
+    done = paired(
+        "a night already done",
+        lambda: timed(lambda: night(site)),
+        lambda: timed(run_trivial),
+        1.5,
+        "luigi running one trivial task",
+    )
+    return [whole, done]
+
+
+def _marker_listing(folder: Path) -> list[Figure]:
+    days = [date(2021, 1, 1) + timedelta(days=number) for number in range(365)]
+    store = LocalStore(folder / "markers")
+    step = f"CustomerAggr/{CustomerAggr.last_step.folder()}"
+    for day in days:
+        store.write(f"{step}/{day}.0123456789ab.json", b"{}")
+
+    def one_listing() -> None:
+        done = {info.path.rpartition("/")[2][:10] for info in store.list(step)}
+        assert all(str(day) in done for day in days)
+
+    def many_stats() -> None:
+        assert all(store.exists(f"{step}/{day}.0123456789ab.json") for day in days)
+
+    return [
+        paired(
+            "365 dates checked",
+            lambda: timed(one_listing),
+            lambda: timed(many_stats),
+            1.0,
+            "365 stats",
+        )
+    ]
+
+
+def _recorded(site: BenchSite, folder: Path) -> list[Figure]:
+    large = site.multiplied(5, folder / "large")
+    printed = json.loads(large.run("python", "-m", "benchmarks.steps", *large.days()))
+    seconds = printed["seconds"]
+    return [
+        Figure("50 million rows, 30 partitions", sum(seconds.values())),
+        *(Figure(f"  {step}", cost) for step, cost in seconds.items()),
+        Figure("  peak memory", printed["peak"] / 1e9, unit="GB"),
+    ]
+
+
+def main() -> None:
+    click.echo("making ten million rows")
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        figures = measure(Path(folder))
+    heads = f"{'figure':<44}{'ours':>11}{'other':>11}{'ratio':>7}{'goal':>6}"
+    click.echo("\n".join([heads, *(figure.line() for figure in figures)]))
+    result = REPOSITORY / "var" / "bench.json"
+    result.parent.mkdir(exist_ok=True)
+    content = [
+        {**asdict(figure), "ratio": figure.ratio, "verdict": figure.verdict} for figure in figures
+    ]
+    result.write_text(json.dumps(content, indent=1))
+    click.echo(f"written to {result}")
+
+
+if __name__ == "__main__":
+    main()
