@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ROOT := $(if $(filter 0,$(shell id -u)),yes,)
 
-.PHONY: demo test check bench clean format
+.PHONY: demo test check bench luigid clean format
 
 demo: .venv/made
 	@$(BIN)/python -m demo
@@ -25,6 +25,10 @@ bench: .venv/made
 format: .venv/made
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+luigid: .venv/made
+	@echo "the visualiser: http://127.0.0.1:8082/"
+	@cron/luigid
 
 clean:
 	rm -rf .venv var build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

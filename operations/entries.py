@@ -54,36 +54,52 @@ def _own_parameters() -> dict[str, luigi.Parameter]:
     found = {}
     for kind in PIPELINES.values():
         found.update(dict(kind.get_params()))
-    del found["date"]
+    del found["date"], found["stored_only"]
     return found
 
 
-def night_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """NAME, --date and the pipelines' own parameters; the command gets an `entry`."""
+def own_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """PIPELINE and the pipelines' own parameters; the command gets `kind` and `own`."""
 
     @functools.wraps(command)
-    def with_entry(name: type[Entry], date: date, **options: Any) -> Any:
-        own = {key: options.pop(key) for key in _own_parameters()}
-        return command(entry=_entry(name, date, own), **options)
+    def with_own(name: type[Entry], **options: Any) -> Any:
+        given = {key: options.pop(key) for key in _own_parameters()}
+        return command(kind=name, own=_parsed(name, given), **options)
 
     for key, parameter in _own_parameters().items():
         flag = "--" + key.replace("_", "-")
-        with_entry = click.option(flag, key, help=parameter.description)(with_entry)
-    with_entry = click.option(
-        "--date",
-        callback=day_named,
-        required=True,
-        help="YYYY-MM-DD or yesterday.",
-    )(with_entry)
-    return click.argument("name", callback=pipeline_named, metavar="PIPELINE")(with_entry)
+        with_own = click.option(flag, key, help=parameter.description)(with_own)
+    return click.argument("name", callback=pipeline_named, metavar="PIPELINE")(with_own)
 
 
-def _entry(kind: type[Entry], day: date, own: dict[str, str | None]) -> Entry:
+def night_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """PIPELINE, --date and the pipelines' own parameters; the command gets an `entry`."""
+
+    @functools.wraps(command)
+    def with_entry(kind: type[Entry], own: dict[str, Any], date: date, **options: Any) -> Any:
+        return command(entry=entry_of(kind, date, own), **options)
+
+    day = click.option("--date", callback=day_named, required=True, help="YYYY-MM-DD or yesterday.")
+    return day(own_options(with_entry))
+
+
+def entry_of(kind: type[Entry], day: date, own: dict[str, Any]) -> Entry:
+    return kind(date=day, **own)
+
+
+def _parsed(kind: type[Entry], given: dict[str, str | None]) -> dict[str, Any]:
+    """The parameters that were given, checked to be ones that this pipeline has."""
     known = dict(kind.get_params())
-    given = {key: value for key, value in own.items() if value is not None}
-    for key in given:
+    parsed = {}
+    for key, value in given.items():
+        if value is None:
+            continue
         if key not in known:
             flag = "--" + key.replace("_", "-")
             raise click.UsageError(f"{kind.__name__} has no {flag}.")
-    parsed = {key: known[key].parse(value) for key, value in given.items()}
-    return kind(date=day, **parsed)
+        try:
+            parsed[key] = known[key].parse(value)
+        except ValueError as error:
+            flag = "--" + key.replace("_", "-")
+            raise click.BadParameter(f"{flag} {value!r}: {error}") from error
+    return parsed

@@ -5,6 +5,9 @@ from pipelines import console, settings
 settings.bootstrap()
 console.show_plain_errors()
 
+from pipelines import events  # noqa: E402
 from pipelines.customer_aggr.tasks import CustomerAggr  # noqa: E402
+
+events.listen()
 
 __all__ = ["CustomerAggr"]

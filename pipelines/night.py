@@ -6,13 +6,15 @@ the night is unfinished, whatever happens to the file that it came from.
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 import re
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar
+from pathlib import Path, PurePosixPath
+from typing import Any, ClassVar, cast
 
 import luigi
 from luigi.interface import PidLockAlreadyTakenExit
@@ -21,13 +23,16 @@ from pipelines import clock, settings, wiring
 from pipelines.partition_list import digest_of, in_words
 from pipelines.step import Step
 from targets.errors import MarkerError
+from targets.file import StoredFile
 from targets.locks import Lock
 from targets.marker import markers_of
 from targets.store.base import FileStore
+from targets.store.local import LocalStore
 
 log = logging.getLogger("luigi-interface.mnaas")
 
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])\Z")
+RUN_BEGAN = "event.mnaas.run.began"
 _held: list[Lock] = []  # to the end of the process; children forked by Luigi share them
 
 
@@ -39,6 +44,8 @@ class AlreadyRunning(PidLockAlreadyTakenExit):
 class Night:
     dates: tuple[str, ...]
     run_id: str
+    resume: str = ""
+    running: bool = True
 
 
 class StoredNight:
@@ -53,7 +60,7 @@ class StoredNight:
             return None
         try:
             content = json.loads(self._store.read(self._path))
-            return Night(tuple(content["dates"]), content["run_id"])
+            return Night(**{**content, "dates": tuple(content["dates"])})
         except (ValueError, TypeError, KeyError) as error:
             raise MarkerError(
                 f"{self._path} in {self._store!r} cannot be read: {error!r}.",
@@ -64,6 +71,12 @@ class StoredNight:
     def write(self, night: Night) -> None:
         self._store.sweep(self._path)
         self._store.write(self._path, json.dumps(asdict(night)).encode())
+
+    def ended(self) -> None:
+        """Its run ended in order, however it went."""
+        night = self.read()
+        if night is not None and night.running:
+            self.write(replace(night, running=False))
 
 
 class BusinessDate(luigi.DateParameter):
@@ -83,6 +96,21 @@ class BusinessMonth(luigi.Parameter):
         return value
 
 
+class Delivery(luigi.ExternalTask):
+    """A file that another process delivers; without it there is nothing to work on."""
+
+    path = luigi.Parameter(description="where it should be")
+    pipeline = luigi.Parameter(significant=False, description="who waits for it")
+    date = luigi.DateParameter(significant=False, description="for which business date")
+    variant = luigi.Parameter(significant=False, default="", description="for which variant")
+    run_id = luigi.Parameter(significant=False, default="", description="in which run")
+    resume = luigi.Parameter(significant=False, default="", description="how to resume")
+
+    def output(self) -> luigi.Target:
+        path = Path(self.path)
+        return StoredFile(LocalStore(path.parent), path.name)
+
+
 class Entry(luigi.WrapperTask):
     """A pipeline under its operators' name; what it requires is its last step."""
 
@@ -95,6 +123,13 @@ class Entry(luigi.WrapperTask):
         description="drop up to so many partitions, whatever the configuration allows",
     )
 
+    stored_only = luigi.BoolParameter(
+        default=False,
+        significant=False,
+        description="finish the night with the list that it was begun with",
+    )
+    trouble = cast("BaseException | None", None)  # annotated, it would be a parameter to mypy
+
     def variant(self) -> str:
         """What sets this run apart from others of its date."""
         return ""
@@ -103,9 +138,29 @@ class Entry(luigi.WrapperTask):
         """What the night is asked to work on now; None when that has not been delivered."""
         raise NotImplementedError
 
-    def delivery(self) -> luigi.Task:
-        """The external task to wait for when there is nothing to work on."""
+    def delivered_as(self) -> Path:
+        """The file that `current_dates` comes from."""
         raise NotImplementedError
+
+    def resume(self) -> str:
+        """The command that goes on with this night."""
+        own = (
+            f" --{name.replace('_', '-')} {value}"
+            for name, parameter in self.get_params()
+            if name != "date" and parameter.significant and (value := getattr(self, name))
+        )
+        return f"mnaas run {self.task_family} --date {self.date}{''.join(own)}"
+
+    def delivery(self) -> Delivery:
+        """The external task to wait for when there is nothing to work on."""
+        return Delivery(
+            path=str(self.delivered_as()),
+            pipeline=self.task_family,
+            date=self.date,
+            variant=self.variant(),
+            run_id=self.run_id,
+            resume=self.resume(),
+        )
 
     @property
     def run_key(self) -> str:
@@ -123,6 +178,7 @@ class Entry(luigi.WrapperTask):
             dates=night.dates,
             run_id=night.run_id,
             max_drops=self.max_drops,
+            resume=self.resume(),
         )
 
     def requires(self) -> luigi.Task:
@@ -130,14 +186,23 @@ class Entry(luigi.WrapperTask):
 
     @cached_property
     def _required(self) -> luigi.Task:
+        try:
+            return self._begun()
+        except Exception as error:
+            self.trouble = error
+            raise
+
+    def _begun(self) -> luigi.Task:
         settings.check()
         self._take_run_lock()
         self._say_hello()
+        self.trigger_event(RUN_BEGAN, self)
         night = self.planned_night()
         if night is None:
             return self.delivery()
         log.info("partitions     %s", in_words(night.dates))
         self.stored().write(night)
+        atexit.register(self.stored().ended)
         return self.step(self.last_step, night)
 
     @cached_property
@@ -147,10 +212,12 @@ class Entry(luigi.WrapperTask):
     def planned_night(self) -> Night | None:
         """What a run would work on now: touches nothing."""
         stored, current = self.stored().read(), self.current_dates()
+        if stored is not None and self.stored_only:
+            return self._night(stored.dates)
         if stored is None or self.is_done(stored):
             if current is None:
-                return Night(stored.dates, self.run_id) if stored else None
-            return Night(tuple(current), self.run_id)
+                return self._night(stored.dates) if stored else None
+            return self._night(current)
         united = dict.fromkeys([*stored.dates, *(current or ())])
         if current is not None and set(current) != set(stored.dates):
             log.warning(
@@ -159,7 +226,15 @@ class Entry(luigi.WrapperTask):
                 self.run_key,
                 in_words(stored.dates),
             )
-        return Night(tuple(united), self.run_id)
+        return self._night(united)
+
+    def _night(self, dates: Iterable[str]) -> Night:
+        return Night(tuple(dates), self.run_id, self.resume())
+
+    def already_done(self) -> bool:
+        """Whether a run would find nothing to do."""
+        night = self.planned_night()
+        return night is not None and self.is_done(night)
 
     def is_done(self, night: Night) -> bool:
         return self.step(self.last_step, night).marker.exists()
@@ -187,13 +262,23 @@ class Entry(luigi.WrapperTask):
         log.info("run id         %s", self.run_id)
 
     @classmethod
+    def unfinished(cls) -> list[str]:
+        """The run keys of nights that were begun and are not done: two listings, oldest first."""
+        begun = wiring.state().list(f"nights/{cls.get_task_family()}")
+        done = cls.done_keys()
+        return [key for info in begun if (key := PurePosixPath(info.path).stem) not in done]
+
+    @classmethod
+    def done_keys(cls) -> set[str]:
+        """The run keys that were done at all, with whatever list: one listing."""
+        last = cls.last_step
+        listed = markers_of(wiring.markers(), last.pipeline(), last.folder())
+        return {marker.run_key for marker in listed}
+
+    @classmethod
     def bulk_complete(cls, parameter_tuples: Sequence[Any]) -> list[Any]:
         """Those that were done at all, with whatever list: one listing for a whole year."""
-        last = cls.last_step
-        done = {
-            marker.run_key
-            for marker in markers_of(wiring.markers(), last.pipeline(), last.folder())
-        }
+        done = cls.done_keys()
         return [asked for asked in parameter_tuples if _as_entry(cls, asked).run_key in done]
 
 

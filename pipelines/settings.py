@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import configparser
 import difflib
-import logging
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,13 +17,13 @@ from zoneinfo import ZoneInfo
 
 import luigi
 from luigi.configuration import LuigiConfigParser, get_config
+from luigi.parameter import ParameterVisibility
 
 from targets.errors import ConfigError
 
-log = logging.getLogger("luigi-interface.mnaas")
-
 # Keys of [core] that Luigi reads and does not declare: it would warn of them.
 _READ_ELSEWHERE = {"rpc_connect_timeout", "rpc_retry_attempts", "rpc_retry_wait"}
+_ADDRESS = re.compile(r"[^@\s,<>]+@[^@\s,<>]+\Z")
 PACKAGED = Path(__file__).parent / "config" / "luigi.cfg"
 
 
@@ -95,6 +95,10 @@ def _put_behind(path: Path) -> None:
 class Section(luigi.Config):
     """A section of luigi.cfg; `problems` says what the types of its keys cannot."""
 
+    # No command-line flags: processes that Luigi starts anew would not see them, and Luigi builds
+    # its parser nine times a run, which with a flag for each key took 40 ms more.
+    _visible_in_registry = False
+
     def problems(self) -> Iterator[str]:
         yield from ()
 
@@ -131,6 +135,24 @@ class SecondsParameter(luigi.FloatParameter):
         if not 0 <= number < 1e9:
             raise ValueError("it must be seconds, 0 or more")
         return number
+
+
+class SecretParameter(luigi.Parameter):
+    """Never printed: neither in a task, nor in a problem, nor in a log or mail."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(significant=False, visibility=ParameterVisibility.PRIVATE, **options)
+
+
+class AddressesParameter(luigi.Parameter):
+    """Mail addresses with commas between; nothing means nobody."""
+
+    def parse(self, value: str) -> tuple[str, ...]:
+        addresses = tuple(part.strip() for part in value.split(",") if part.strip())
+        for address in addresses:
+            if not _ADDRESS.match(address):
+                raise ValueError(f"{address!r} is not a mail address")
+        return addresses
 
 
 class mnaas(Section):
@@ -184,6 +206,80 @@ class retry(Section):
             yield "[retry] attempts = 0: a step must be tried at least once."
 
 
+class run(Section):
+    finish_earlier_nights = CountParameter(description="days back whose nights are finished first")
+    scheduler = luigi.ChoiceParameter(
+        choices=["auto", "central", "local"], description="auto uses luigid when it answers"
+    )
+    reschedules = CountParameter(description="how often an interrupted run is scheduled again")
+    reschedule_wait_seconds = SecondsParameter(description="how long to wait before that")
+
+
+class log(Section):
+    folder = PathParameter(description="one log file for each run")
+    syslog = luigi.BoolParameter(description="send the same lines to syslog")
+
+
+class mail(Section):
+    transport = luigi.ChoiceParameter(
+        choices=["folder", "smtp"], description="how mails leave: into a folder, or by SMTP"
+    )
+    folder = PathParameter(description="where mails go with transport = folder")
+    sender = luigi.Parameter(description="the address that our mails come from")
+    host = luigi.Parameter(description="the SMTP server")
+    port = CountParameter(description="its port")
+    security = luigi.ChoiceParameter(
+        choices=["none", "starttls", "tls"], description="how the connection is secured"
+    )
+    ca_file = luigi.Parameter(description="certificates to trust; empty means the system's")
+    user = luigi.Parameter(description="the name to log in with; empty means no login")
+    password = SecretParameter(description="its password, as ${NAME} from the environment")
+    password_file = luigi.Parameter(description="a file of mode 0600 with the password instead")
+    timeout_seconds = SecondsParameter(description="how long to wait for the server")
+
+    def problems(self) -> Iterator[str]:
+        if not _ADDRESS.match(self.sender):
+            yield f"[mail] sender = {self.sender!r} is not a mail address."
+        if self.transport == "smtp" and not self.host:
+            yield "[mail] host is empty, and transport = smtp needs a server."
+        if self.security == "none" and self.user:
+            yield "[mail] user is set, and security = none would send the password in the clear."
+        if self.password and self.password_file:
+            yield "[mail] password and password_file are both set: leave one of them empty."
+        if self.password_file:
+            yield from _problems_of_secret(path(self.password_file))
+
+    def secret(self) -> str:
+        if self.password_file:
+            return path(self.password_file).read_text().strip()
+        return str(self.password)
+
+
+class notices(Section):
+    enabled = luigi.BoolParameter(description="whether failures are mailed at all")
+    ticket_recipients = AddressesParameter(description="the ticket system's addresses")
+    team_recipients = AddressesParameter(description="the team's addresses")
+    cc = AddressesParameter(description="who else gets the team's mail")
+    category = luigi.Parameter(description="a field of the ticket")
+    sub_category = luigi.Parameter(description="a field of the ticket")
+    item = luigi.Parameter(description="a field of the ticket")
+    priority = luigi.Parameter(description="a field of the ticket")
+    reminder_hours = luigi.ListParameter(
+        description="hours between reminders; the last one goes on being used"
+    )
+    log_lines = CountParameter(description="how many of the log's last lines a ticket shows")
+    templates = luigi.Parameter(description="a folder with templates in place of ours")
+    command = luigi.Parameter(description="called with each ticket on its standard input")
+
+    def problems(self) -> Iterator[str]:
+        if not all(isinstance(hours, (int, float)) and hours > 0 for hours in self.reminder_hours):
+            yield f"[notices] reminder_hours = {list(self.reminder_hours)} must be hours above 0."
+        if self.enabled and not (self.ticket_recipients or self.team_recipients):
+            yield "[notices] enabled = true, and there is neither a ticket nor a team recipient."
+        if self.templates and not path(self.templates).is_dir():
+            yield f"[notices] templates = {self.templates!r} is not a folder."
+
+
 class statements(Section):
     replace = luigi.DictParameter(description="SQL files of yours in place of ours")
 
@@ -191,6 +287,34 @@ class statements(Section):
         for name, path in self.replace.items():
             if not (origin.base / path).is_file():
                 yield f"[statements] replace: {name} names {path}, which is not a file."
+
+
+def _problems_of_secret(file: Path) -> Iterator[str]:
+    if not file.is_file():
+        yield f"[mail] password_file {file} is not a file."
+    elif file.stat().st_mode & 0o077:
+        yield f"[mail] password_file {file} can be read by others: chmod 0600 {file}"
+
+
+def scheduler_place() -> tuple[str, int]:
+    """Where luigid is to be found."""
+    config = get_config()
+    return config.get("core", "scheduler_host"), config.getint("core", "scheduler_port")
+
+
+def secret_keys() -> tuple[str, str]:
+    """Where the secret comes from, cheaply: other keys, other secret."""
+    config = get_config()
+    return tuple(config.get("mail", key, "", raw=True) for key in ("password", "password_file"))
+
+
+def secrets() -> list[str]:
+    """What must not be printed anywhere."""
+    try:
+        found = mail().secret()
+    except (OSError, ValueError, configparser.Error, luigi.parameter.ParameterException):
+        return []
+    return [found] if found else []
 
 
 AnySection = TypeVar("AnySection", bound=Section)

@@ -12,7 +12,6 @@ import logging
 import socket
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import luigi
@@ -43,6 +42,9 @@ class Step(luigi.Task):
     max_drops = luigi.OptionalIntParameter(
         significant=False, default=None, description="drop at most so many partitions"
     )
+
+    resume = luigi.Parameter(significant=False, default="", description="how to resume the night")
+    attempt = 0
 
     after: ClassVar[type[Step] | None] = None
     legacy_flag: ClassVar[int]
@@ -110,6 +112,7 @@ class Step(luigi.Task):
             dates=self.dates,
             run_id=self.run_id,
             max_drops=self.max_drops,
+            resume=self.resume,
         )
 
     def evidence_of(self, kind: type[Step]) -> Evidence:
@@ -196,6 +199,8 @@ class Step(luigi.Task):
         )
 
     def _record(self, started: str, evidence: Evidence) -> Record:
+        from importlib.metadata import version
+
         return Record(
             pipeline=self.pipeline(),
             step=self.folder(),

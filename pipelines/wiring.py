@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pipelines import settings
+from pipelines.ledger import Ledger
 from pipelines.tables import TABLES
 from targets.locks import FileLocks, Locks
 from targets.store.base import FileStore
 from targets.store.local import LocalStore
 from targets.warehouse.base import Warehouse
+
+if TYPE_CHECKING:
+    from pipelines.spool import Spool
+    from targets.mailer import Mailer
 
 
 def warehouse() -> Warehouse:
@@ -34,6 +41,38 @@ def state() -> FileStore:
 
 def markers() -> FileStore:
     return LocalStore(settings.section(settings.state).root / "markers")
+
+
+def mailer() -> Mailer:
+    from targets.mailer import FolderMailer, SmtpMailer
+
+    asked = settings.section(settings.mail)
+    if asked.transport == "folder":
+        return FolderMailer(asked.folder)
+    return SmtpMailer(
+        asked.host,
+        asked.port,
+        security=asked.security,
+        user=asked.user,
+        password=asked.secret(),
+        ca_file=asked.ca_file,
+        timeout_seconds=asked.timeout_seconds,
+    )
+
+
+def state_has(*folders: str) -> bool:
+    """Whether any of these folders of the state holds a file."""
+    return any(state().list(folder) for folder in folders)
+
+
+def spool() -> Spool:
+    from pipelines.spool import Spool
+
+    return Spool(state(), mailer(), locks())
+
+
+def ledger() -> Ledger:
+    return Ledger(settings.section(settings.state).root / "ledger.sqlite")
 
 
 def locks() -> Locks:

@@ -14,6 +14,7 @@ MnaasError
     StatementError          a statement that it cannot run
   StoreError                a file store refused
     DiskFullError           no space left
+  MailError                 a mail that was not taken
   MarkerError               a marker that cannot be read or may not be written
   AuditError                what was written is not what was meant; nothing was switched
   TooManyDropsError         more partitions to drop than max_drops allows
@@ -84,6 +85,12 @@ class StoreError(MnaasError):
 
 class DiskFullError(StoreError):
     pass
+
+
+class MailError(MnaasError):
+    def __init__(self, message: str, remedy: str = "", *, may_have_arrived: bool = False) -> None:
+        super().__init__(message, remedy)
+        self.may_have_arrived = may_have_arrived
 
 
 class MarkerError(MnaasError):

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import http.client
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 from types import TracebackType
 
+from tests.ports import free_port
 from tests.site import Site
 
 
 class Luigid:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Luigid:
@@ -72,10 +72,3 @@ class Luigid:
                 time.sleep(0.05)
             finally:
                 connection.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import configparser
+import email
+import email.message
+import email.policy
 import json
 import os
 import shutil
@@ -151,6 +154,20 @@ class Site:
             "markers": markers,
         }
 
+    def mails(self) -> dict[str, email.message.EmailMessage]:
+        """The mails in the folder, by the last part of their ids."""
+        found = {}
+        for path in sorted((self.root / "var/mail").glob("*.eml")):
+            parsed = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+            assert isinstance(parsed, email.message.EmailMessage)
+            found[path.stem.rpartition(".")[2]] = parsed
+        return found
+
+    def log(self) -> str:
+        """The newest log file of `mnaas run`."""
+        files = (self.root / "var/log/CustomerAggr").iterdir()
+        return max(files, key=lambda path: path.stat().st_mtime_ns).read_text()
+
     def leftovers(self) -> list[str]:
         """Temporary files and folders that only a killed run leaves."""
         return [
@@ -176,6 +193,7 @@ def make_sample_site(root: Path) -> Path:
     site.config_file.parent.mkdir()
     shutil.copy(REPOSITORY / "config" / "luigi.cfg", site.config_file)
     site.configure("retry", first_wait_seconds=0.01, longest_wait_seconds=0.1)
+    site.configure("run", reschedule_wait_seconds=0.2, scheduler="local")
     site.configure("worker", wait_interval=0.05, ping_interval=0.2)
     command = ["-m", "demo", "--data-only", "--customers", "3", "--days", "31", "--rows", "1240"]
     done = subprocess.run(

@@ -29,7 +29,6 @@ from targets.errors import AuditError, MissingInputError
 from targets.file import StoredFile
 from targets.marker import Evidence
 from targets.schema import Table
-from targets.store.local import LocalStore
 from targets.table import TablePartitions
 from targets.warehouse.base import Statement, Totals
 
@@ -162,8 +161,8 @@ class PublishPartitions(CustomerAggrStep):
         if {day: totals.rows for day, totals in staged.items()} != loaded:
             raise AuditError(
                 f"{STAGING.name} {self.run_key} does not hold the rows that LoadStaging wrote.",
-                "Somebody else writes it, or it has expired. Redo it: mnaas rewind "
-                f"{self.pipeline()} --date {self.date} --from LoadStaging",
+                "Somebody else writes it, or it has expired. Redo it: "
+                f"{self.resume.replace(' run ', ' rewind ')} --from LoadStaging",
             )
         source_read = self.evidence_of(CreateFile).details["source_read"]
         return publish(self, FINAL, self.select(sorted(staged)), staged, source_read)
@@ -218,21 +217,7 @@ class CustomerAggr(Entry):
         return f"month-{self.month}" if self.month else ""
 
     def current_dates(self) -> Sequence[str] | None:
-        return days_of(self.month, self.date) if self.month else read_list(self.list_path())
+        return days_of(self.month, self.date) if self.month else read_list(self.delivered_as())
 
-    def list_path(self) -> Path:
+    def delivered_as(self) -> Path:
         return settings.path(settings.section(customer_aggr).partition_list, date=self.date)
-
-    def delivery(self) -> luigi.Task:
-        return PartitionList(path=str(self.list_path()))
-
-
-class PartitionList(luigi.ExternalTask):
-    """The list of dates, which another process writes."""
-
-    task_namespace = "CustomerAggr"
-    path = luigi.Parameter(description="where it should be")
-
-    def output(self) -> luigi.Target:
-        path = Path(self.path)
-        return StoredFile(LocalStore(path.parent), path.name)

@@ -55,7 +55,9 @@ class LocalStore(FileStore):
 
     def rename(self, old: str, new: str) -> None:
         with errors_named(old):
+            make_folder(self.path(new).parent)
             replace_durably(self.path(old), self.path(new))
+            sync(self.path(old).parent)
 
     def remove(self, path: str) -> None:
         with errors_named(path):

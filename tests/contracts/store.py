@@ -72,6 +72,8 @@ class StoreContract:
         store.rename("a", "b")
         assert store.read("b") == b"a"
         assert not store.exists("a")
+        store.rename("b", "new/folder/b")
+        assert store.read("new/folder/b") == b"a"
 
     def test_remove_is_content_when_nothing_is_there(self, store: FileStore) -> None:
         store.write("a", b"a")

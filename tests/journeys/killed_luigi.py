@@ -1,8 +1,9 @@
-"""Run `luigi` and SIGKILL it right before its n-th change to a folder.
+"""Run `luigi` and SIGKILL it right before its n-th change to some folders.
 
-`python killed_luigi.py FOLDER N ARGUMENTS...`; with N = 0 it runs to its end and prints, on its
-last line, how many changes there were. Python's audit hooks see every open for writing, rename,
-removal and new folder: the kill falls on the very instants at which a half-done thing can remain.
+`python killed_luigi.py FOLDERS N ARGUMENTS...`, with commas between; with N = 0 it runs to its end
+and prints, on its last line, how many changes there were. Python's audit hooks see every open for
+writing, rename, removal and new folder: the kill falls on the very instants at which a half-done
+thing can remain.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir"}
 
 
 class Killer:
-    def __init__(self, folder: str, at: int) -> None:
-        self.folder = folder
+    def __init__(self, folders: str, at: int) -> None:
+        self.folders = tuple(folders.split(","))
         self.at = at
         self.changes: list[str] = []
 
@@ -36,7 +37,7 @@ class Killer:
 
     def _is_ours(self, path: object) -> bool:
         return isinstance(path, (str, os.PathLike)) and (
-            os.fspath(path).startswith(self.folder) and not os.fspath(path).endswith(".lock")
+            os.fspath(path).startswith(self.folders) and not os.fspath(path).endswith(".lock")
         )
 
 

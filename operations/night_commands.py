@@ -1,0 +1,126 @@
+"""Commands about one night or a range of them: run, plan, rewind, backfill."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from datetime import date
+from typing import Any
+
+import click
+
+from operations.entries import day_named, entry_of, night_options, own_options, step_named
+from operations.printing import print_table
+from pipelines.night import Entry
+
+
+@click.command("run")
+@night_options
+@click.option("--from", "first", metavar="STEP", help="Forget this step and those after it first.")
+def run_command(entry: Entry, first: str | None) -> None:
+    """Run a night: what cron calls.
+
+    Checks first what would stop it, finishes earlier nights that were begun and never done, skips
+    the steps that are done. One log file a run; says nothing when all is well and nobody looks on.
+
+    Example: mnaas run CustomerAggr --date yesterday
+    """
+    from operations.rewind import rewind
+    from operations.run import ALREADY_RUNNING, exit_code, run
+
+    if first:
+        rewind(entry, step_named(entry, first))
+    if sys.stderr.isatty():
+        click.echo(f"{entry.task_family}, business date {entry.date}", err=True)
+    ended = run(entry)
+    quiet = (0, exit_code(ALREADY_RUNNING))
+    for night in ended:
+        if sys.stderr.isatty() or night.code not in quiet:
+            click.echo(night.words(), err=True)
+    sys.exit(max(night.code for night in ended))
+
+
+@click.command("plan")
+@night_options
+@click.option("--verbose", is_flag=True, help="Also the partitions, and the SQL that would run.")
+@click.option("--json", "as_json", is_flag=True, help="For a machine to read.")
+def plan_command(entry: Entry, verbose: bool, as_json: bool) -> None:
+    """Show each step of a night: DONE, RUN or BLOCKED, and why. Touches nothing.
+
+    Example: mnaas plan CustomerAggr --date 2021-04-30 --verbose
+    """
+    from operations.plan import plan
+
+    planned = plan(entry)
+    if as_json:
+        click.echo(json.dumps(asdict(planned), indent=1))
+        return
+    click.echo(planned.night)
+    print_table(
+        ["step", "flag", "state", "reason"],
+        [[step.step, str(step.legacy_flag), step.state, step.reason] for step in planned.steps],
+    )
+    if verbose:
+        click.echo(f"\npartitions: {', '.join(planned.dates) or 'none'}")
+        for step in planned.steps:
+            if step.sql:
+                click.echo(f"\n-- {step.step}\n{step.sql}")
+
+
+@click.command("rewind")
+@night_options
+@click.option("--from", "first", required=True, metavar="STEP", help="The first step to forget.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def rewind_command(entry: Entry, first: str, yes: bool) -> None:
+    """Forget that a step and those after it are done; the next run does them again.
+
+    Example: mnaas rewind CustomerAggr --date 2021-04-30 --from PublishPartitions
+    """
+    from operations.rewind import rewind, would_forget
+
+    step = step_named(entry, first)
+    markers = would_forget(entry, step)
+    if not markers:
+        click.echo(f"{entry.task_family} {entry.run_key}: nothing is done from {first} on.")
+        return
+    click.echo("\n".join(f"forget  {path}" for path in markers))
+    if yes or click.confirm("Forget these?"):
+        gone = rewind(entry, step)
+        click.echo(f"{len(gone)} forgotten. The next run of this night starts at {first}.")
+    else:
+        click.echo("Nothing was forgotten.")
+
+
+@click.command("backfill")
+@own_options
+@click.option("--from", "first", callback=day_named, required=True, help="The first date.")
+@click.option("--to", "last", callback=day_named, required=True, help="The last date.")
+@click.option("--keep-going", is_flag=True, help="Go on after a night that failed.")
+def backfill_command(
+    kind: type[Entry], own: dict[str, Any], first: date, last: date, keep_going: bool
+) -> None:
+    """Run a range of nights, oldest first; stops at the first that fails.
+
+    Each day needs a list of its own: {date} in its path, or --month.
+
+    Example: mnaas backfill CustomerAggr --from 2021-04-01 --to 2021-04-30 --keep-going
+    """
+    from operations.backfill import backfill, days_between
+
+    days = days_between(first, last)
+    if not days:
+        raise click.BadParameter(f"--to {last} is before --from {first}.")
+    entry_of(kind, first, own)
+    worst = 0
+    left = list(days)
+    for day, ended in backfill(kind, days, own, keep_going):
+        left.remove(day)
+        if ended is None:
+            click.echo(f"{day}  skipped, it is done")
+        for night in ended or ():
+            worst = max(worst, night.code)
+            click.echo(f"{day}  {night.words()}")
+    for day in left:
+        click.echo(f"{day}  not begun")
+    sys.exit(worst)
