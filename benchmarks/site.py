@@ -15,7 +15,7 @@ from targets.warehouse.duckdb import DuckDBWarehouse
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SOURCE = "usage_trend_daily_aggr"
-SIZE = Size(customers=500, days=31, rows=10_333_333)  # 30 filled days, ten million rows
+SIZE = Size(customers=500, days=32, rows=10_666_666)  # 30 filled days, ten million rows
 
 
 class BenchSite:

@@ -11,7 +11,7 @@ import click
 
 from demo.data import Size, write_tables
 from demo.files import write_backup_files, write_partition_list
-from demo.night import show_night
+from demo.night import show_nights
 from pipelines import settings, wiring
 from pipelines.customer_aggr.settings import customer_aggr
 from targets.errors import MnaasError
@@ -30,7 +30,7 @@ def main(customers: int, days: int, rows: int, seed: int, data_only: bool) -> No
     except MnaasError as error:
         sys.exit(f"{type(error).__name__}: {error}")
     if not data_only:
-        sys.exit(show_night())
+        sys.exit(show_nights())
 
 
 def make_data(size: Size) -> None:

@@ -11,7 +11,8 @@ from targets.schema import Table
 from targets.warehouse.base import Statement, Totals, Warehouse
 
 LAST_DAY = date(2021, 4, 30)
-EMPTIED_DAY = "2021-04-11"  # had rows once; its source is empty by now
+# These had rows once and their source is empty by now; the first of them is listed.
+EMPTIED_DAYS = ("2021-04-11", "2021-04-18")
 LATE_DAYS = ("2021-03-31", "2021-04-28", "2021-04-29")  # published before their last rows came
 
 
@@ -36,7 +37,8 @@ def write_tables(warehouse: Warehouse, size: Size) -> Iterator[tuple[str, int]]:
     days = size.dates()
     months = sorted({day[:7] for day in days})
     yield write_usage(warehouse, size)
-    _write(warehouse, tables.usage_trend_daily_aggr, {EMPTIED_DAY} & set(days), _usage(size, "0"))
+    emptied = set(EMPTIED_DAYS) & set(days)
+    _write(warehouse, tables.usage_trend_daily_aggr, emptied, _usage(size, "0"))
     yield _write(warehouse, tables.traffic_details_raw_daily_with_no_dups, days, _calls(size))
     yield _write(warehouse, tables.org_details, [""], _organisations(size))
     yield _write(warehouse, tables.country_lookup, [""], _COUNTRIES)
@@ -52,7 +54,7 @@ def write_tables(warehouse: Warehouse, size: Size) -> Iterator[tuple[str, int]]:
 
 def write_usage(warehouse: Warehouse, size: Size) -> tuple[str, int]:
     """Write the source of CustomerAggr, all but the emptied day."""
-    filled = [day for day in size.dates() if day != EMPTIED_DAY]
+    filled = [day for day in size.dates() if day not in EMPTIED_DAYS]
     return _write(warehouse, tables.usage_trend_daily_aggr, filled, _usage(size))
 
 
@@ -236,6 +238,12 @@ def _mapping(size: Size) -> str:
 
 def _earlier_nights() -> str:
     late = ", ".join(f"'{day}'" for day in LATE_DAYS)
+    emptied = "\n".join(
+        f"""UNION ALL BY NAME
+            SELECT * REPLACE ('{day}' AS partition_date)
+            FROM mnaas.usage_trend_daily_aggr WHERE partition_date = '2021-04-10'"""
+        for day in EMPTIED_DAYS
+    )
     return f"""
         SELECT tcl_secs_id, serv_abbr, SUM(mo_sms) AS mo_sms, SUM(mt_sms) AS mt_sms,
             SUM(mo_sms) + SUM(mt_sms) AS total_sms, SUM(mo_minutes) AS mo_minutes,
@@ -244,9 +252,7 @@ def _earlier_nights() -> str:
             SUM(voice_users) AS voice_users, SUM(data_users) AS data_users, partition_date
         FROM (
             SELECT * FROM mnaas.usage_trend_daily_aggr
-            UNION ALL BY NAME
-            SELECT * REPLACE ('{EMPTIED_DAY}' AS partition_date)
-            FROM mnaas.usage_trend_daily_aggr WHERE partition_date = '2021-04-10'
+            {emptied}
         ) AS usage
         WHERE partition_date NOT IN ({late}) OR bu_prompt = 'BU1'
         GROUP BY tcl_secs_id, serv_abbr, partition_date"""

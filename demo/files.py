@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from demo.data import EMPTIED_DAY, LAST_DAY, LATE_DAYS, Size
+from demo.data import EMPTIED_DAYS, LAST_DAY, LATE_DAYS, Size
 from targets.store.local import make_folder
 from targets.warehouse.base import Statement, Warehouse
 
@@ -15,7 +15,8 @@ CUSTOMERS_WITH_FILES = 5
 
 def write_partition_list(path: Path) -> None:
     """The list as upstream leaves it, with its oddities."""
-    lines = [*LATE_DAYS, EMPTIED_DAY, "", "WARN: 2 late files", LATE_DAYS[1], f"{LAST_DAY:%Y%m%d}"]
+    dates = [*LATE_DAYS, EMPTIED_DAYS[0], "", "WARN: 2 late files"]
+    lines = [*dates, LATE_DAYS[1], f"{LAST_DAY:%Y%m%d}"]
     make_folder(path.parent)
     path.write_text("\n".join(lines) + "\n")
 

@@ -1,4 +1,4 @@
-"""Run a night as an operator would, and show what happened."""
+"""Nights as an operator would run them, and what they leave to look at."""
 
 from __future__ import annotations
 
@@ -14,21 +14,24 @@ from pipelines import CustomerAggr, settings
 from targets.marker import Record
 from targets.store.local import make_folder
 
-COMMAND = f"luigi --module pipelines CustomerAggr --date {LAST_DAY} --local-scheduler"
+LUIGI = f"luigi --module pipelines CustomerAggr --date {LAST_DAY} --local-scheduler"
+MONTH = f"mnaas run CustomerAggr --date {LAST_DAY} --month 2021-04"
 
 
-def show_night() -> int:
-    """Run CustomerAggr; a line a step, and what to try next."""
+def show_nights() -> int:
+    """A night that succeeds; one that fails, is told and resumed; what to try next."""
+    code = _show_night()
+    failed = _show_failure()
+    _say_what_next()
+    return code or failed
+
+
+def _show_night() -> int:
     before = set(_records())
-    luigi = str(Path(sys.executable).with_name("luigi"))
-    log = settings.path("var/log/demo.log")
-    make_folder(log.parent)
     started = time.monotonic()
-    with log.open("w") as out:
-        command = [luigi, *COMMAND.split()[1:]]
-        code = subprocess.run(command, check=False, stdout=out, stderr=out).returncode
+    code, log = _quietly(LUIGI)
     seconds = time.monotonic() - started
-    click.echo(f"\n$ {COMMAND}")
+    click.echo(f"\n$ {LUIGI}")
     click.echo(f"CustomerAggr {LAST_DAY}: exit code {code}, {seconds:.1f} s, log in {_short(log)}")
     for path, record in _records().items():
         verb = "skipped" if path in before else "ran"
@@ -36,8 +39,43 @@ def show_night() -> int:
         partitions = f"{len(evidence.partitions)} partitions" if evidence.partitions else ""
         line = f"  {record.step[3:]:<22}{verb:<9}{evidence.rows:>8,} rows  {partitions}"
         click.echo(line.rstrip())
-    _say_what_next()
     return code
+
+
+def _show_failure() -> int:
+    """A month rebuilt, which would drop a partition and may not: ticket, resume, recovery."""
+    seen = set(_mails())
+    code, _ = _quietly(f"{MONTH} --max-drops 0")
+    click.echo(f"\n$ {MONTH} --max-drops 0")
+    if code == 0:
+        click.echo("exit code 0: the month was rebuilt already")
+        return 0
+    click.echo(f"exit code {code}, and a ticket, of which these are some lines:")
+    [ticket] = [path for path in _mails() if path not in seen and ".ticket." in path.name]
+    shown = ("Failed step", "Business date", "Error", " ", "Resume with")
+    for line in ticket.read_text().partition("\n\n")[2].partition("\n\n")[0].splitlines():
+        if line.startswith(shown):
+            click.echo(f"  {line}")
+    code, _ = _quietly(MONTH)
+    click.echo(f"\n$ {MONTH}\nexit code {code}: three steps skipped, one done, and this mail:")
+    [recovery] = [path for path in _mails() if path not in seen and ".recovery." in path.name]
+    click.echo(f"  {recovery.read_text().splitlines()[0]}")
+    return code
+
+
+def _quietly(command: str) -> tuple[int, Path]:
+    """Run a command of this environment with its output in a file."""
+    log = settings.path("var/log/demo.log")
+    make_folder(log.parent)
+    name, *arguments = command.split()
+    with log.open("w") as out:
+        program = [str(Path(sys.executable).with_name(name)), *arguments]
+        done = subprocess.run(program, check=False, stdout=out, stderr=out)
+    return done.returncode, log
+
+
+def _mails() -> list[Path]:
+    return sorted(settings.section(settings.mail).folder.glob("*.eml"))
 
 
 def _short(path: Path) -> Path:
@@ -58,15 +96,21 @@ def _records() -> dict[str, Record]:
 def _say_what_next() -> None:
     state = settings.section(settings.state).root
     tables = settings.section(settings.warehouse).root
+    mails = settings.section(settings.mail).folder
     click.echo("\nLook at")
-    click.echo(f"  {_short(state / 'markers')}  what was done, with its evidence")
-    click.echo(f"  {_short(tables)}      the tables, as Parquet")
+    for path, words in (
+        (state / "markers", "what was done, with its evidence"),
+        (tables, "the tables, as Parquet"),
+        (mails, "the mails that would have been sent"),
+    ):
+        click.echo(f"  {_short(path)!s:<18} {words}")
     click.echo("Try next")
     binary = _short(Path(sys.executable).parent)
     night = f"CustomerAggr --date {LAST_DAY}"
     for purpose, command in (
-        ("a rerun", COMMAND),
+        ("a rerun", LUIGI),
         ("a plan", f"mnaas plan {night}"),
         ("a rewind", f"mnaas rewind {night} --from PublishPartitions"),
+        ("history", "mnaas history --steps"),
     ):
         click.echo(f"  {purpose:<9} {binary}/{command}")

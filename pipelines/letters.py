@@ -20,6 +20,9 @@ from targets.errors import ConfigError
 
 log = logging.getLogger("luigi-interface.mnaas")
 
+# Lines as they are, where they are ASCII: a person may read the file of a mail.
+_POLICY = SMTP.clone(max_line_length=990)
+
 TEMPLATES = ("ticket", "reminder", "recovery")
 
 
@@ -30,7 +33,7 @@ def letter(incident: Incident, kind: str, name: str, always: bool = False) -> Em
     if not to and not cc and not always:
         return None
     template = {"team": "ticket"}.get(kind, kind.partition("-")[0])
-    mail = EmailMessage(policy=SMTP)
+    mail = EmailMessage(policy=_POLICY)
     mail["Subject"] = _subject(incident, kind)
     sender = settings.section(settings.mail).sender
     mail["From"] = sender
