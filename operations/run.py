@@ -254,10 +254,10 @@ def report_death(entry: Entry, how: str) -> tuple[str, str, str]:
     if wiring.locks().holder(entry.lock_name()) or entry.already_done():
         return failure
     night = entry.stored().read()
-    if night is not None and night.running:
-        entry.stored().ended()
-        wiring.ledger().run_ended(night.run_id, "died", clock.local_now())
     _report(entry, failure)
+    if night is not None and night.running:
+        wiring.ledger().run_ended(night.run_id, "died", clock.local_now())
+        entry.stored().ended()
     return failure
 
 

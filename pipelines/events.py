@@ -49,7 +49,6 @@ def report_dead_runs(pipeline: type[Entry], ours: str = "") -> None:
             continue
         if run_key != ours and locks.holder(f"run/{name}/{run_key}"):
             continue
-        stored.ended()
         wiring.ledger().run_ended(night.run_id, "died", clock.local_now())
         day, _, variant = run_key.partition("@")
         failure = Failure(
@@ -62,6 +61,7 @@ def report_dead_runs(pipeline: type[Entry], ours: str = "") -> None:
             run_id=night.run_id,
         )
         report(name, variant, failure)
+        stored.ended()  # only now: killed before it, the next run tells it
 
 
 def report(pipeline: str, variant: str, failure: Failure) -> None:

@@ -117,6 +117,7 @@ class Incidents:
     def _closed(self, incident: Incident, how: str) -> Incident:
         closed = replace(incident, closed=clock.local_now(), how=how)
         self._write(f"incidents/unsent/{incident.id}.json", closed)
+        self._store.sweep(f"incidents/open/{incident.name}.json")
         self._store.remove(f"incidents/open/{incident.name}.json")
         log.info("episode %s is over: %s", incident.id, how)
         return closed
@@ -171,6 +172,7 @@ class Incidents:
         self._write(f"incidents/open/{incident.name}.json", incident)
 
     def _write(self, path: str, incident: Incident) -> None:
+        self._store.sweep(path)
         self._store.write(path, json.dumps(asdict(incident), indent=1).encode())
 
     def _read(self, path: str) -> Incident:

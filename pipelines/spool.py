@@ -119,7 +119,9 @@ class Spool:
         self._store.rename(f"spool/{spooled.name}.json", f"spool/sent/{spooled.name}.json")
 
     def _write(self, spooled: Spooled) -> None:
-        self._store.write(f"spool/{spooled.name}.json", json.dumps(asdict(spooled)).encode())
+        path = f"spool/{spooled.name}.json"
+        self._store.sweep(path)  # one process at a time writes this name: killed ones left these
+        self._store.write(path, json.dumps(asdict(spooled)).encode())
 
     def _read(self, path: str) -> Spooled:
         try:

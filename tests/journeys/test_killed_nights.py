@@ -51,7 +51,7 @@ def test_a_night_killed_before_any_of_its_changes_resumes(
         shutil.rmtree(site.root)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(6))
 def test_a_night_killed_again_and_again_at_any_time_gets_done(
     site: Site, undisturbed: dict[str, Any], seed: int
 ) -> None:

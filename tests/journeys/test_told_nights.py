@@ -13,7 +13,13 @@ from pathlib import Path
 import pytest
 
 from tests.journeys import killed_luigi
-from tests.journeys.test_nights import FINAL_LOCK, held, step_done, wait_for
+from tests.journeys.test_nights import (
+    FINAL_LOCK,
+    held,
+    step_done,
+    stop_before_publish,
+    wait_for,
+)
 from tests.site import DATE, Outcome, Site
 from tests.smtp import SmtpServer
 
@@ -59,6 +65,25 @@ def test_killed_before_any_change_no_mail_is_lost_and_none_is_sent_thrice(
             repeated += sum(count - 1 for count in ids.values())
             shutil.rmtree(site.root)
     assert repeated <= changes // 4  # only in the window between "sending" and "sent"
+
+
+def test_killed_while_it_tells_of_a_dead_run_that_is_still_told(
+    sample_site: Path, tmp_path: Path
+) -> None:
+    whole = Site.copy_of(sample_site, tmp_path / "whole")
+    stop_before_publish(whole, DATE)
+    changes = int(killed_while_telling(whole, 0).expect(0).output.split()[-1])
+    assert set(whole.mails()) == {"ticket", "team", "recovery"}
+    for at in range(1, changes + 1, 2):
+        site = Site.copy_of(sample_site, tmp_path / "site")
+        stop_before_publish(site, DATE)
+        assert killed_while_telling(site, at).code == -signal.SIGKILL
+        site.night().expect(0)
+        site.run("mnaas", "incidents", "flush").expect(0)
+        assert set(site.mails()) == {"ticket", "team", "recovery"}, f"killed before change {at}"
+        assert len(list((site.root / "var/mail").iterdir())) == 3
+        assert site.leftovers() == []
+        shutil.rmtree(site.root)
 
 
 def test_a_failing_night_sends_one_ticket_however_often_it_fails(site: Site) -> None:
@@ -134,7 +159,7 @@ def children(pid: int) -> list[int]:
 
 def test_a_killed_luigi_is_reported_by_the_command_that_started_it(site: Site) -> None:
     with held(site, FINAL_LOCK), site.start(*RUN, DATE) as process:
-        wait_for(step_done(site, "LoadStaging", DATE))
+        wait_for(lambda: step_done(site, "LoadStaging", DATE)() and "waiting for" in site.log())
         [luigi] = children(process.pid)
         os.kill(luigi, signal.SIGKILL)
         output, _ = process.communicate(timeout=30)
