@@ -4,13 +4,19 @@ PYTHON ?= python3
 BIN := .venv/bin
 ROOT := $(if $(filter 0,$(shell id -u)),yes,)
 
-.PHONY: demo test check bench luigid clean format
+.PHONY: demo test test-browser check bench luigid clean format
 
 demo: .venv/made
 	@$(BIN)/python -m demo
 
 test: .venv/made
 	$(BIN)/pytest
+
+test-browser: .venv/made
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || $(if $(ROOT), \
+	    { apt-get update -qq && apt-get install -qq -y chromium chromium-driver; }, \
+	    { echo "Chromium is needed; run: sudo apt install chromium chromium-driver"; exit 1; })
+	$(BIN)/pytest -m browser -n 0
 
 check: .venv/made
 	$(BIN)/ruff format --check .

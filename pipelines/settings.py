@@ -73,11 +73,12 @@ def _project_file() -> Path | None:
 
 
 def _base(project: Path | None) -> Path:
-    named = os.environ.get("LUIGI_CONFIG_PATH")
-    in_use = Path(named).absolute() if named else project
-    if in_use is None:
-        return Path.cwd()
-    return in_use.parent.parent if in_use.parent.name == "config" else in_use.parent
+    """The parent of the config/ folder in use: the user's own, or else the project's."""
+    named = Path(os.environ.get("LUIGI_CONFIG_PATH", "")).absolute()
+    for file in (named, project):
+        if file is not None and file.parent.name == "config":
+            return file.parent.parent
+    return Path.cwd()
 
 
 def _put_behind(path: Path) -> None:

@@ -15,9 +15,10 @@ _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _VARIES = (
     (re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}"), "<run id>"),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"), "<time>"),
-    (re.compile(r"\b\d+\.\d+ s\b"), "<seconds>"),
+    (re.compile(r"\b\d+(\.\d+)? s\b"), "<seconds>"),
     (re.compile(r"\b[0-9a-f]{12}\b"), "<digest>"),
     (re.compile(r"held by .*"), "held by <somebody>"),
+    (re.compile(r", \d+ GiB free|, \.\.\.$"), ", <free>"),
 )
 
 
@@ -30,9 +31,14 @@ class Command:
 def commands_of(document: Path) -> list[Command]:
     commands: list[Command] = []
     for block in _BLOCK.findall(document.read_text()):
+        until = ""  # inside a here-document: to its last line, all is typed
         for line in block.splitlines():
-            if line.startswith("$ "):
+            if until:
+                commands[-1].line += f"\n{line}"
+                until = "" if line == until else until
+            elif line.startswith("$ "):
                 commands.append(Command(line[2:]))
+                until = "END" if line.endswith("<<'END'") else ""
             else:
                 commands[-1].expected.append(line)
     # `make demo` prints a command of its own, which is output and not typed
@@ -86,4 +92,4 @@ def matches(expected: list[str], printed: list[str]) -> bool:
 def _common(line: str) -> str:
     for pattern, name in _VARIES:
         line = pattern.sub(name, line)
-    return line.rstrip()
+    return " ".join(line.split())  # columns are as wide as what varies

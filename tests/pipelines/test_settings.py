@@ -123,6 +123,16 @@ def test_relative_paths_count_from_the_parent_of_the_config_folder(
     assert not (tmp_path / "var").exists()
 
 
+def test_a_file_outside_of_a_config_folder_does_not_move_them(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    mine = tmp_path / "elsewhere/site.cfg"
+    mine.write_text("[customer_aggr]\nmax_drops = 3\n")
+    environment = {**site.environment(), "LUIGI_CONFIG_PATH": str(mine)}
+    output = site.run(*site.night_command(), env=environment).expect(0).output
+    assert f"configuration  {mine}, {site.config_file}" in output
+    assert (site.root / "var/state/markers").is_dir()
+
+
 def test_the_first_lines_say_what_is_used(site: Site) -> None:
     lines = [
         line.removeprefix("INFO: ")
