@@ -13,7 +13,7 @@ from pathlib import Path
 
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _VARIES = (
-    (re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}"), "<run id>"),
+    (re.compile(r"\d{8}T\d{6}-[0-9a-f]+"), "<id>"),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"), "<time>"),
     (re.compile(r"\b\d+(\.\d+)? s\b"), "<seconds>"),
     (re.compile(r"\b[0-9a-f]{12}\b"), "<digest>"),
