@@ -16,6 +16,7 @@ import click
 
 from benchmarks.site import REPOSITORY, SOURCE, BenchSite
 from pipelines import CustomerAggr
+from pipelines.ledger import Ledger
 from pipelines.tables import TABLES
 from targets.store.local import LocalStore
 from targets.warehouse.base import Statement
@@ -103,6 +104,7 @@ def measure(folder: Path) -> list[Figure]:
         *_against_bare_duckdb(site, folder),
         *_against_the_shell(site),
         *_whole_commands(site),
+        *_ledger(site, folder),
         *_marker_listing(folder),
         *_recorded(site, folder),
     ]
@@ -205,14 +207,54 @@ def _whole_commands(site: BenchSite) -> list[Figure]:
         **environment,
         "PYTHONPATH": f"{site.root}:{REPOSITORY}",
     }
-    done = paired(
-        "a night already done",
-        lambda: timed(lambda: night(site)),
-        lambda: timed(run_trivial),
-        1.5,
-        "luigi running one trivial task",
+    night_named = ["CustomerAggr", "--date", "2021-04-30"]
+    against = "luigi running one trivial task"
+
+    def compared(name: str, ours: Callable[[], object], goal: float) -> Figure:
+        return paired(name, lambda: timed(ours), lambda: timed(run_trivial), goal, against)
+
+    return [
+        whole,
+        compared("a night already done, luigi", lambda: night(site), 1.5),
+        compared(
+            "a night already done, mnaas run", lambda: site.run("mnaas", "run", *night_named), 2
+        ),
+        compared("mnaas plan of one night", lambda: site.run("mnaas", "plan", *night_named), 2),
+    ]
+
+
+def _ledger(site: BenchSite, folder: Path) -> list[Figure]:
+    """What a step's history costs, and how long a year of it takes to show."""
+    ledger = Ledger(folder / "ledger.sqlite")
+
+    def step_told() -> None:
+        ledger.step_began("run", "01-Step", "2021-05-01 02:10:00+00:00")
+        now = "2021-05-01 02:10:01+00:00"
+        ledger.step_ended("run", "01-Step", "done", now, attempts=1, rows=1, error="")
+
+    step_told()
+    cost = statistics.median(timed(step_told) for _ in range(50))
+    year = Ledger(site.root / "var/state/ledger.sqlite")
+    for number in range(365 * 5):
+        day = date(2020, 1, 1) + timedelta(days=number // 5)
+        year.run_began(
+            f"r{number}", f"Pipeline{number % 5}", str(day), "host", f"{day} 02:10:00+00:00"
+        )
+        year.run_ended(f"r{number}", "done", f"{day} 02:11:00+00:00")
+    everything = ["history", "--last", "100000"]
+    shown = paired(
+        "mnaas history of 365 nights x 5 pipelines",
+        lambda: timed(lambda: site.run("mnaas", *everything)),
+        lambda: timed(lambda: site.run("mnaas", "--help")),
+        None,
+        "mnaas --help",
     )
-    return [whole, done]
+    assert shown.other
+    return [
+        Figure("the ledger's cost of a step", cost, 0.005, 1, against="5 ms"),
+        shown,
+        Figure("  more than mnaas --help", shown.ours - shown.other, 0.3, 1, against="0.3 s"),
+    ]
 
 
 def _marker_listing(folder: Path) -> list[Figure]:
