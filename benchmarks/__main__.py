@@ -6,14 +6,14 @@ import json
 import statistics
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import date, timedelta
 from pathlib import Path
 
 import click
 
+from benchmarks.figures import Figure, paired, timed
 from benchmarks.site import REPOSITORY, SOURCE, BenchSite
 from pipelines import CustomerAggr
 from pipelines.ledger import Ledger
@@ -21,50 +21,6 @@ from pipelines.tables import TABLES
 from targets.store.local import LocalStore
 from targets.warehouse.base import Statement
 from targets.warehouse.duckdb import DuckDBWarehouse
-
-PAIRS = 5
-
-
-@dataclass(frozen=True)
-class Figure:
-    name: str
-    ours: float
-    other: float | None = None
-    goal: float | None = None
-    unit: str = "s"
-    against: str = ""
-
-    @property
-    def ratio(self) -> float | None:
-        return self.ours / self.other if self.other else None
-
-    @property
-    def verdict(self) -> str:
-        if self.goal is None or self.ratio is None:
-            return "recorded"
-        return "holds" if self.ratio <= self.goal else "falls short"
-
-    def line(self) -> str:
-        other = f"{self.other:.3f} {self.unit}" if self.other else ""
-        ratio = f"{self.ratio:.2f}" if self.ratio else ""
-        goal = f"{self.goal:.2f}" if self.goal else ""
-        ours = f"{self.ours:.3f} {self.unit}"
-        figures = f"{self.name:<44}{ours:>11}{other:>11}{ratio:>7}{goal:>6}"
-        return f"{figures}  {self.verdict:<11} {self.against}".rstrip()
-
-
-def paired(
-    name: str,
-    ours: Callable[[], float],
-    other: Callable[[], float],
-    goal: float | None,
-    against: str,
-) -> Figure:
-    """Both ways in turns, after one round that does not count: medians."""
-    ours(), other()
-    pairs = [(ours(), other()) for _ in range(PAIRS)]
-    mine, theirs = (statistics.median(side) for side in zip(*pairs, strict=True))
-    return Figure(name, mine, theirs, goal, against=against)
 
 
 def seconds(site: BenchSite, *command: str) -> float:
@@ -84,12 +40,6 @@ def overwrite(site: BenchSite, days: list[str]) -> float:
 
 def bare(site: BenchSite, days: list[str], way: str) -> float:
     return seconds(site, "benchmarks.bare", str(site.root), way, *days)
-
-
-def timed(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
 
 
 def night(site: BenchSite) -> str:

@@ -13,7 +13,7 @@ import jinja2  # noqa: F401
 import tenacity  # noqa: F401
 
 from pipelines import CustomerAggr
-from pipelines.night import Night
+from pipelines.stored import Night
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ import click
 from demo.data import Size, write_tables
 from demo.files import write_backup_files, write_partition_list
 from demo.night import show_nights
-from pipelines import settings, wiring
+from pipelines import configuration, settings, wiring
 from pipelines.customer_aggr.settings import customer_aggr
 from targets.errors import MnaasError
 
@@ -49,7 +49,7 @@ def make_data(size: Size) -> None:
         click.echo(f"  {name:<40}{rows:>12,} rows")
     count = write_backup_files(warehouse, root / "backup", size)
     warehouse.close()
-    write_partition_list(settings.path(settings.section(customer_aggr).partition_list))
+    write_partition_list(configuration.path(settings.section(customer_aggr).partition_list))
     stamp.write_text(json.dumps(asdict(size)))
     seconds = time.monotonic() - started
     click.echo(f"sample data   {total:,} rows and {count} files in {seconds:.1f} s")

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from demo.data import LAST_DAY
-from pipelines import CustomerAggr, settings
+from pipelines import CustomerAggr, configuration, settings
 from targets.marker import Record
 from targets.store.local import make_folder
 
@@ -65,7 +65,7 @@ def _show_failure() -> int:
 
 def _quietly(command: str) -> tuple[int, Path]:
     """Run a command of this environment with its output in a file."""
-    log = settings.path("var/log/demo.log")
+    log = configuration.path("var/log/demo.log")
     make_folder(log.parent)
     name, *arguments = command.split()
     with log.open("w") as out:

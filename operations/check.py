@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 
 from operations.luigid import luigid_answers
-from pipelines import settings, wiring
+from pipelines import configuration, settings, wiring
 from pipelines.night import Entry
 from targets.errors import ConfigError, MnaasError
 
@@ -29,7 +29,7 @@ def check(pipelines: list[type[Entry]]) -> list[Finding]:
     wrong = settings.problems()
     if wrong:
         return [Finding("configuration", False, problem) for problem in wrong]
-    files = ", ".join(str(path) for path in settings.origin.files)
+    files = ", ".join(str(path) for path in configuration.origin.files)
     return [
         Finding("configuration", True, files),
         *_folders(),
@@ -107,7 +107,7 @@ def _templates() -> str:
 
 
 def _luigid() -> Finding:
-    core = ":".join(map(str, settings.scheduler_place()))
+    core = ":".join(map(str, configuration.scheduler_place()))
     asked = settings.section(settings.run).scheduler
     if asked == "local":
         return Finding("luigid", True, "not used: [run] scheduler = local")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import http.client
 
-from pipelines import settings
+from pipelines import configuration
 
 
 def luigid_answers(timeout_seconds: float = 1.0) -> bool:
-    host, port = settings.scheduler_place()
+    host, port = configuration.scheduler_place()
     connection = http.client.HTTPConnection(host, port, timeout=timeout_seconds)
     try:
         connection.request("GET", "/api/task_list?data=%7B%7D")

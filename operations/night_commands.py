@@ -26,15 +26,16 @@ def run_command(entry: Entry, first: str | None) -> None:
 
     Example: mnaas run CustomerAggr --date yesterday
     """
+    from operations.luigi_process import exit_code
     from operations.rewind import rewind
-    from operations.run import ALREADY_RUNNING, exit_code, run
+    from operations.run import run
 
     if first:
         rewind(entry, step_named(entry, first))
     if sys.stderr.isatty():
         click.echo(f"{entry.task_family}, business date {entry.date}", err=True)
     ended = run(entry)
-    quiet = (0, exit_code(ALREADY_RUNNING))
+    quiet = (0, exit_code("already_running"))
     for night in ended:
         if sys.stderr.isatty() or night.code not in quiet:
             click.echo(night.words(), err=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pipelines import wiring
-from pipelines.night import Entry, Night
+from pipelines.night import Entry
 from pipelines.partition_list import in_words
 from pipelines.step import Step
+from pipelines.stored import Night
 from targets.errors import MnaasError
 from targets.marker import Marker, markers_of
 

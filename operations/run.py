@@ -1,45 +1,30 @@
 """What cron calls: one night from its preflight to its exit code.
 
-Luigi runs in a forked process with a group of its own: a signal reaches all of it, its crash leaves
-this one to tell people, and nothing is imported twice.
+Luigi's crash leaves this process to tell people.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import shlex
-import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TextIO
 
-from luigi.configuration import get_config
-from luigi.task_register import Register
-
-from operations.logs import log_to, new_log_file
+from operations.logs import new_log_file
+from operations.luigi_process import exit_code, run_luigi
 from operations.luigid import luigid_answers
-from pipelines import clock, failures, settings, wiring
+from pipelines import clock, configuration, failures, settings, wiring
 from pipelines.events import report
 from pipelines.failures import DIED, Failure, last_heard
-from pipelines.night import Entry, StoredNight
+from pipelines.night import Entry
+from pipelines.stored import StoredNight
 from targets.errors import MnaasError
-
-log = logging.getLogger("luigi-interface.mnaas")
-
-ALREADY_RUNNING, MISSING_DATA, NOT_RUN, TASK_FAILED, SCHEDULING_ERROR, UNHANDLED = (
-    "already_running",
-    "missing_data",
-    "not_run",
-    "task_failed",
-    "scheduling_error",
-    "unhandled_exception",
-)
 
 
 @dataclass(frozen=True)
@@ -56,17 +41,13 @@ class Ended:
     def words(self) -> str:
         if self.code == 0:
             return f"{self.name}: done in {self.seconds:.1f} s, log {self.log}"
-        if self.code == exit_code(ALREADY_RUNNING):
+        if self.code == exit_code("already_running"):
             return f"{self.name}: is running already. Nothing was done (exit code {self.code})."
         what = f" in {self.failure[1]}:\n{self.failure[2]}" if self.failure else "."
         return (
             f"{self.name}: failed with exit code {self.code}{what}\n"
             f"  log     {self.log}\n  resume  {self.resume}"
         )
-
-
-def exit_code(name: str) -> int:
-    return int(get_config().get("retcode", name))
 
 
 def run(entry: Entry) -> list[Ended]:
@@ -120,14 +101,14 @@ def _night(entry: Entry, arguments: Sequence[str]) -> Ended:
             file.write_text(f"{type(error).__name__}: {error}\n")
             failure = (type(error).__name__, "(preflight)", str(error))
             _report(entry, failure)
-            code = exit_code(SCHEDULING_ERROR)
+            code = exit_code("scheduling_error")
         else:
             code = _scheduled_until_it_ends(entry, arguments, file, heard)
             failure = last_heard(heard)
             if failure is None and _is_failure(code):
                 failure = _unheard(entry, code)
-    if code == exit_code(TASK_FAILED) and failure and failure[0] == "MissingInputError":
-        code = exit_code(MISSING_DATA)
+    if code == exit_code("task_failed") and failure and failure[0] == "MissingInputError":
+        code = exit_code("missing_data")
     return Ended(name, code, time.monotonic() - started, file, failure, entry.resume())
 
 
@@ -141,7 +122,7 @@ def _preflight(entry: Entry) -> None:
 
 
 def _is_failure(code: int) -> bool:
-    return code not in (0, exit_code(ALREADY_RUNNING))
+    return code not in (0, exit_code("already_running"))
 
 
 def _scheduled_until_it_ends(
@@ -149,13 +130,13 @@ def _scheduled_until_it_ends(
 ) -> int:
     """Schedule again, a bounded number of times, what ended incomplete although nothing failed."""
     asked = settings.section(settings.run)
-    again = {exit_code(NOT_RUN), exit_code(UNHANDLED)}
+    again = {exit_code("not_run"), exit_code("unhandled_exception")}
     code = 0
     for attempt in range(asked.reschedules + 1):
         if attempt:
             time.sleep(asked.reschedule_wait_seconds)
-        code = _luigi(["--module", "pipelines", *arguments, *_scheduler()], file, heard)
-        if code == exit_code(ALREADY_RUNNING) and not wiring.locks().holder(entry.lock_name()):
+        code = run_luigi(["--module", "pipelines", *arguments, *_scheduler()], file, heard)
+        if code == exit_code("already_running") and not wiring.locks().holder(entry.lock_name()):
             continue  # luigid has not yet noticed that the last worker is gone
         if code not in again or last_heard(heard):
             break
@@ -167,7 +148,7 @@ def _scheduler() -> list[str]:
     if asked == "central" or (asked == "auto" and luigid_answers()):
         return []
     if asked == "auto":
-        host, port = settings.scheduler_place()
+        host, port = configuration.scheduler_place()
         _say(f"luigid does not answer at {host}:{port}: running without it")
     return ["--local-scheduler"]
 
@@ -177,69 +158,6 @@ def _say(words: str) -> None:
         stream.write(f"{words}\n")
     if sys.stderr.isatty():
         print(words, file=sys.stderr)
-
-
-def _luigi(arguments: Sequence[str], file: Path, heard: TextIO) -> int:
-    """Luigi in a process and group of its own; its exit code, or 128 + the signal that ended it."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    child = os.fork()
-    if child == 0:
-        _be_luigi(arguments, file, heard)
-    signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-    before = {number: signal.signal(number, _passes_on(child)) for number in signals}
-    try:
-        _, status = os.waitpid(child, 0)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    code = os.waitstatus_to_exitcode(status)
-    return code if code >= 0 else 128 - code
-
-
-def _passes_on(child: int) -> Callable[[int, object], None]:
-    def pass_on(number: int, _frame: object) -> None:
-        os.killpg(child, number)
-
-    return pass_on
-
-
-def _be_luigi(arguments: Sequence[str], file: Path, heard: TextIO) -> None:
-    """In the child: never returns."""
-    code = 1
-    try:
-        os.setpgid(0, 0)
-        if not sys.stderr.isatty():
-            with file.open("ab") as stream:
-                os.dup2(stream.fileno(), 1)
-                os.dup2(stream.fileno(), 2)
-        failures.heard.append(heard)
-        Register.clear_instance_cache()
-        log_to(file)
-        from luigi.cmdline import luigi_run
-
-        luigi_run(list(arguments))
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-        if isinstance(end.code, str):
-            log.error("%s", end.code)
-    except BaseException:
-        log.exception("unexpected")
-        code = exit_code(UNHANDLED)
-    finally:
-        _leave(code)
-
-
-def _leave(code: int) -> None:
-    import atexit
-
-    try:
-        atexit._run_exitfuncs()
-        logging.shutdown()
-        sys.stdout.flush()
-        sys.stderr.flush()
-    finally:
-        os._exit(code)
 
 
 def _unheard(entry: Entry, code: int) -> tuple[str, str, str]:

@@ -1,8 +1,8 @@
 """The pipelines, under the names that operators use: `luigi --module pipelines CustomerAggr`."""
 
-from pipelines import console, settings
+from pipelines import configuration, console
 
-settings.bootstrap()
+configuration.bootstrap()
 console.show_plain_errors()
 
 from pipelines import events  # noqa: E402

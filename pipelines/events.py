@@ -11,9 +11,10 @@ import luigi
 
 from pipelines import clock, wiring
 from pipelines.failures import DIED, Failure
-from pipelines.night import RUN_BEGAN, Delivery, Entry, StoredNight
+from pipelines.night import RUN_BEGAN, Delivery, Entry
 from pipelines.redaction import redacted
 from pipelines.step import Step
+from pipelines.stored import StoredNight
 from targets.errors import MnaasError
 
 log = logging.getLogger("luigi-interface.mnaas")

@@ -13,7 +13,7 @@ from email.utils import format_datetime
 from importlib.resources import files
 from typing import Any
 
-from pipelines import settings
+from pipelines import configuration, settings
 from pipelines.failures import Failure
 from pipelines.incident import Incident
 from targets.errors import ConfigError
@@ -148,7 +148,7 @@ def sample_values(kind: str = "ticket") -> dict[str, Any]:
 def _source(template: str) -> str:
     folder = settings.section(settings.notices).templates
     if folder:
-        own = settings.path(folder) / f"{template}.txt"
+        own = configuration.path(folder) / f"{template}.txt"
         if own.is_file():
             return own.read_text()
     return (files("pipelines") / "templates" / "email" / f"{template}.txt").read_text()

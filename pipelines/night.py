@@ -7,11 +7,8 @@ the night is unfinished, whatever happens to the file that it came from.
 from __future__ import annotations
 
 import atexit
-import json
 import logging
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, cast
@@ -19,81 +16,24 @@ from typing import Any, ClassVar, cast
 import luigi
 from luigi.interface import PidLockAlreadyTakenExit
 
-from pipelines import clock, settings, wiring
+from pipelines import clock, configuration, settings, wiring
+from pipelines.parameters import BusinessDate
 from pipelines.partition_list import digest_of, in_words
 from pipelines.step import Step
-from targets.errors import MarkerError
+from pipelines.stored import Night, StoredNight
 from targets.file import StoredFile
 from targets.locks import Lock
 from targets.marker import markers_of
-from targets.store.base import FileStore
 from targets.store.local import LocalStore
 
 log = logging.getLogger("luigi-interface.mnaas")
 
-_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])\Z")
 RUN_BEGAN = "event.mnaas.run.began"
 _held: list[Lock] = []  # to the end of the process; children forked by Luigi share them
 
 
 class AlreadyRunning(PidLockAlreadyTakenExit):
     """Another process has this night: Luigi ends with [retcode] already_running."""
-
-
-@dataclass(frozen=True)
-class Night:
-    dates: tuple[str, ...]
-    run_id: str
-    resume: str = ""
-    running: bool = True
-
-
-class StoredNight:
-    """A night as it was begun, in the state folder."""
-
-    def __init__(self, store: FileStore, pipeline: str, run_key: str) -> None:
-        self._store = store
-        self._path = f"nights/{pipeline}/{run_key}.json"
-
-    def read(self) -> Night | None:
-        if not self._store.exists(self._path):
-            return None
-        try:
-            content = json.loads(self._store.read(self._path))
-            return Night(**{**content, "dates": tuple(content["dates"])})
-        except (ValueError, TypeError, KeyError) as error:
-            raise MarkerError(
-                f"{self._path} in {self._store!r} cannot be read: {error!r}.",
-                "It holds the list of an unfinished night. Move it away and rerun: the night then "
-                "works on the current list alone.",
-            ) from error
-
-    def write(self, night: Night) -> None:
-        self._store.sweep(self._path)
-        self._store.write(self._path, json.dumps(asdict(night)).encode())
-
-    def ended(self) -> None:
-        """Its run ended in order, however it went."""
-        night = self.read()
-        if night is not None and night.running:
-            self.write(replace(night, running=False))
-
-
-class BusinessDate(luigi.DateParameter):
-    def parse(self, value: str) -> Any:
-        try:
-            return super().parse(value)
-        except ValueError:
-            raise SystemExit(f"UsageError: --date {value!r} is not a date (YYYY-MM-DD).") from None
-
-
-class BusinessMonth(luigi.Parameter):
-    """A month, or nothing."""
-
-    def parse(self, value: str) -> str:
-        if value and not _MONTH.match(value):
-            raise SystemExit(f"UsageError: --month {value!r} is not a month (YYYY-MM).")
-        return value
 
 
 class Delivery(luigi.ExternalTask):
@@ -256,7 +196,7 @@ class Entry(luigi.WrapperTask):
 
     def _say_hello(self) -> None:
         asked = settings.section(settings.warehouse)
-        log.info("configuration  %s", ", ".join(str(path) for path in settings.origin.files))
+        log.info("configuration  %s", ", ".join(str(path) for path in configuration.origin.files))
         log.info("engine         %s, database %s", asked.engine, asked.database)
         log.info("business date  %s (%s %s)", self.date, self.task_family, self.run_key)
         log.info("run id         %s", self.run_id)

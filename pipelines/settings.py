@@ -1,96 +1,27 @@
-"""The configuration: typed sections, each key described, all problems reported together.
-
-Luigi reads its own files and never `config/luigi.cfg`; `bootstrap` puts that file behind them.
-"""
+"""The configuration: typed sections, each key described, all problems reported together."""
 
 from __future__ import annotations
 
 import configparser
 import difflib
-import os
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import luigi
-from luigi.configuration import LuigiConfigParser, get_config
-from luigi.parameter import ParameterVisibility
+from luigi.configuration import get_config
 
+from pipelines.configuration import one_line, origin, path
+from pipelines.parameters import (
+    ADDRESS,
+    AddressesParameter,
+    CountParameter,
+    PathParameter,
+    SecondsParameter,
+    SecretParameter,
+)
 from targets.errors import ConfigError
-
-# Keys of [core] that Luigi reads and does not declare: it would warn of them.
-_READ_ELSEWHERE = {"rpc_connect_timeout", "rpc_retry_attempts", "rpc_retry_wait"}
-_ADDRESS = re.compile(r"[^@\s,<>]+@[^@\s,<>]+\Z")
-PACKAGED = Path(__file__).parent / "config" / "luigi.cfg"
-
-
-@dataclass
-class Origin:
-    """Which files the configuration came from, and where relative paths begin."""
-
-    base: Path = field(default_factory=Path.cwd)
-    files: list[Path] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-
-
-origin = Origin()
-
-
-def bootstrap() -> None:
-    """Put our files behind the user's own; what is wrong is kept until `check` is asked."""
-    origin.problems = []
-    origin.files = _users_files()
-    luigi.interface.core.ignore_unconsumed |= _READ_ELSEWHERE
-    project = _project_file()
-    origin.base = _base(project)
-    for path in dict.fromkeys([project or PACKAGED, PACKAGED]):
-        try:
-            _put_behind(path)
-        except (OSError, configparser.Error) as error:
-            origin.problems.append(f"{path} cannot be read: {_one_line(error)}")
-    if project and project not in origin.files:
-        origin.files.append(project)
-    if not origin.files:
-        origin.files.append(PACKAGED)
-
-
-def _users_files() -> list[Path]:
-    named = os.environ.get("LUIGI_CONFIG_PATH")
-    if named and not Path(named).is_file():
-        origin.problems.append(f"LUIGI_CONFIG_PATH names {named}, which is not a file.")
-    paths = dict.fromkeys([*LuigiConfigParser._config_paths, named or ""])
-    return [Path(path).absolute() for path in reversed(paths) if path and Path(path).is_file()]
-
-
-def _project_file() -> Path | None:
-    """The project's config/luigi.cfg: of the working directory, else of the checkout."""
-    here = Path.cwd() / "config" / "luigi.cfg"
-    checkout = Path(__file__).resolve().parent.parent / "config" / "luigi.cfg"
-    return next((path for path in (here, checkout) if path.is_file()), None)
-
-
-def _base(project: Path | None) -> Path:
-    """The parent of the config/ folder in use: the user's own, or else the project's."""
-    named = Path(os.environ.get("LUIGI_CONFIG_PATH", "")).absolute()
-    for file in (named, project):
-        if file is not None and file.parent.name == "config":
-            return file.parent.parent
-    return Path.cwd()
-
-
-def _put_behind(path: Path) -> None:
-    ours = configparser.ConfigParser(interpolation=None)
-    ours.optionxform = str  # type: ignore[assignment,method-assign]
-    with path.open() as stream:
-        ours.read_file(stream)
-    config = get_config()
-    for section in ours.sections():
-        for option, value in ours.items(section):
-            if not config.has_option(section, option):
-                config.set(section, option, value)
 
 
 class Section(luigi.Config):
@@ -102,58 +33,6 @@ class Section(luigi.Config):
 
     def problems(self) -> Iterator[str]:
         yield from ()
-
-
-class PathParameter(luigi.Parameter):
-    """A path; a relative one counts from the parent of the config folder."""
-
-    def parse(self, value: str) -> Path:
-        return path(value)
-
-
-def path(text: str, **values: object) -> Path:
-    """A configured path; `{date}` and the like take their values."""
-    for name, value in values.items():
-        text = text.replace(f"{{{name}}}", str(value))
-    return origin.base / Path(text).expanduser()
-
-
-class CountParameter(luigi.IntParameter):
-    """A whole number, 0 or more."""
-
-    def parse(self, value: str) -> int:
-        number = int(value)
-        if number < 0:
-            raise ValueError("it must be 0 or more")
-        return number
-
-
-class SecondsParameter(luigi.FloatParameter):
-    """A time in seconds, 0 or more."""
-
-    def parse(self, value: str) -> float:
-        number = float(value)
-        if not 0 <= number < 1e9:
-            raise ValueError("it must be seconds, 0 or more")
-        return number
-
-
-class SecretParameter(luigi.Parameter):
-    """Never printed: neither in a task, nor in a problem, nor in a log or mail."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(significant=False, visibility=ParameterVisibility.PRIVATE, **options)
-
-
-class AddressesParameter(luigi.Parameter):
-    """Mail addresses with commas between; nothing means nobody."""
-
-    def parse(self, value: str) -> tuple[str, ...]:
-        addresses = tuple(part.strip() for part in value.split(",") if part.strip())
-        for address in addresses:
-            if not _ADDRESS.match(address):
-                raise ValueError(f"{address!r} is not a mail address")
-        return addresses
 
 
 class mnaas(Section):
@@ -239,7 +118,7 @@ class mail(Section):
     timeout_seconds = SecondsParameter(description="how long to wait for the server")
 
     def problems(self) -> Iterator[str]:
-        if not _ADDRESS.match(self.sender):
+        if not ADDRESS.match(self.sender):
             yield f"[mail] sender = {self.sender!r} is not a mail address."
         if self.transport == "smtp" and not self.host:
             yield "[mail] host is empty, and transport = smtp needs a server."
@@ -285,9 +164,9 @@ class statements(Section):
     replace = luigi.DictParameter(description="SQL files of yours in place of ours")
 
     def problems(self) -> Iterator[str]:
-        for name, path in self.replace.items():
-            if not (origin.base / path).is_file():
-                yield f"[statements] replace: {name} names {path}, which is not a file."
+        for name, file in self.replace.items():
+            if not path(file).is_file():
+                yield f"[statements] replace: {name} names {file}, which is not a file."
 
 
 def _problems_of_secret(file: Path) -> Iterator[str]:
@@ -295,12 +174,6 @@ def _problems_of_secret(file: Path) -> Iterator[str]:
         yield f"[mail] password_file {file} is not a file."
     elif file.stat().st_mode & 0o077:
         yield f"[mail] password_file {file} can be read by others: chmod 0600 {file}"
-
-
-def scheduler_place() -> tuple[str, int]:
-    """Where luigid is to be found."""
-    config = get_config()
-    return config.get("core", "scheduler_host"), config.getint("core", "scheduler_port")
 
 
 def secret_keys() -> tuple[str, str]:
@@ -336,7 +209,7 @@ def check() -> None:
         return
     found = problems()
     if found:
-        where = ", ".join(str(path) for path in origin.files)
+        where = ", ".join(str(file) for file in origin.files)
         raise ConfigError(
             f"{len(found)} problem{'s' * (len(found) > 1)} in the configuration ({where}):\n"
             + "\n".join(f"  - {problem}" for problem in found),
@@ -366,7 +239,7 @@ def _problems_of_keys(kind: type[Section]) -> Iterator[str]:
                 parameter.normalize(parameter.parse(raw))
         except (ValueError, TypeError, configparser.Error) as error:
             text = config.get(name, key, None, raw=True)
-            yield f"[{name}] {key} = {text!r}: {_one_line(error)}"
+            yield f"[{name}] {key} = {text!r}: {one_line(error)}"
     if name in config.sections():
         for key in config[name]:
             if key not in keys:
@@ -384,7 +257,3 @@ def _strange_sections() -> Iterator[str]:
 def _near(name: str, names: Any) -> str:
     near = difflib.get_close_matches(name, list(names), n=1)
     return f"; did you mean {near[0]}?" if near else "."
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

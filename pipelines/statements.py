@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from pipelines import settings
+from pipelines import configuration, settings
 from targets.errors import MissingInputError, StatementError
 from targets.warehouse.base import Statement, Value, Warehouse
 
@@ -57,7 +57,7 @@ def source(name: str) -> str:
     """The text of a statement's file."""
     replaced: Mapping[str, str] = settings.section(settings.statements).replace
     if name in replaced:
-        return (settings.origin.base / replaced[name]).read_text()
+        return (configuration.origin.base / replaced[name]).read_text()
     pipeline, _, step = name.partition("/")
     ours = files(f"pipelines.{pipeline}") / "sql" / f"{step}.sql"
     if not ours.is_file():

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import luigi
 
-from pipelines.settings import CountParameter, Section
+from pipelines.parameters import CountParameter
+from pipelines.settings import Section
 
 
 class customer_aggr(Section):

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import luigi
 
-from pipelines import clock, settings, wiring
+from pipelines import clock, configuration, settings, wiring
 from pipelines.customer_aggr.settings import customer_aggr
-from pipelines.night import BusinessMonth, Entry
+from pipelines.night import Entry
+from pipelines.parameters import BusinessMonth
 from pipelines.partition_list import days_of, read_list
 from pipelines.publish import (
     publish,
@@ -220,4 +221,4 @@ class CustomerAggr(Entry):
         return days_of(self.month, self.date) if self.month else read_list(self.delivered_as())
 
     def delivered_as(self) -> Path:
-        return settings.path(settings.section(customer_aggr).partition_list, date=self.date)
+        return configuration.path(settings.section(customer_aggr).partition_list, date=self.date)

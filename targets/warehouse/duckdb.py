@@ -1,24 +1,20 @@
-"""The embedded engine: DuckDB over a folder of Parquet laid out as Hive does it.
+"""The embedded engine: DuckDB over a folder of Parquet.
 
-`<root>/<database>/<table>/<partition>=<value>/data.parquet`. A DuckDB *file* admits one process at
-a time and cron starts five, so there is none: the connection is in memory, and files are put in
-place by rename. DuckDB opens a Parquet file two or three times by its path within one query, so a
+A DuckDB *file* admits one process at a time and cron starts five, so there is none: the connection
+is in memory. DuckDB opens a Parquet file two or three times by its path within one query, so a
 query shares a lock with the other readers of its tables; a switch has it alone for milliseconds.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from targets.errors import DiskFullError, LostConnectionError, StatementError, WarehouseError
-from targets.locks import SwitchLock
-from targets.schema import Column, Partition, Table
-from targets.store.local import FILE_MODE, errors_named, make_folder, sync
+from targets.errors import DiskFullError, LostConnectionError, StatementError
+from targets.schema import Column, Table
+from targets.store.local import errors_named, make_folder
 from targets.warehouse.base import (
     Audit,
     Progress,
@@ -30,13 +26,13 @@ from targets.warehouse.base import (
     read_totals,
     totals_sql,
 )
+from targets.warehouse.parquet import FILE, ParquetFolder
 from targets.warehouse.scratch import ScratchFolder, sweep_scratch
 from targets.warehouse.watch import watched
 
 if TYPE_CHECKING:
     import duckdb
 
-_FILE = "data.parquet"
 # Small row groups: a night's dates lie together in its staging file, and publishing one of them
 # then reads few rows besides its own (30 of 90,000 rows: 0.15 s instead of 0.25 s).
 _ROW_GROUP = 20480
@@ -62,6 +58,7 @@ class DuckDBWarehouse(Warehouse):
         self._threads = threads
         self._deadline_seconds = deadline_seconds
         self._connection: duckdb.DuckDBPyConnection | None = None
+        self._parquet = ParquetFolder(root, database, deadline_seconds)
         self._scratch = ScratchFolder(root / ".scratch")
 
     def __repr__(self) -> str:
@@ -84,12 +81,8 @@ class DuckDBWarehouse(Warehouse):
             return int(self._execute(select.name, copy, progress)[0][0])
 
     def partitions(self, table: Table) -> list[str]:
-        found = []
-        with errors_named(str(self._folder(table))), contextlib.suppress(FileNotFoundError):
-            for entry in os.scandir(self._folder(table)):
-                if entry.name.startswith(f"{table.partitioned_by}=") and entry.is_dir():
-                    found.append(Partition.from_folder(entry.name).value)
-        return sorted(found)
+        with errors_named(str(self._parquet.folder(table))):
+            return self._parquet.partitions(table)
 
     # What writers do; they hold the table's lock.
 
@@ -117,35 +110,25 @@ class DuckDBWarehouse(Warehouse):
     ) -> Mapping[str, Totals]:
         if not partitions:
             return {}
-        aside = self._versions(table) / version
-        with errors_named(str(self._folder(table))):
-            self._refuse_foreign_files(table, partitions)
+        aside = self._parquet.aside(table, version)
+        with errors_named(str(self._parquet.folder(table))):
+            self._parquet.refuse_foreign_files(table, partitions)
             try:
                 self._write_aside(table, partitions, select, aside, progress)
                 written = self._totals_aside(table, partitions, aside)
                 audit(written)
-                self._switch(table, partitions, aside)
+                self._parquet.switch(table, partitions, aside)
             finally:
-                self._clear(aside)
+                self._parquet.clear(aside)
         return written
 
     def drop_partitions(self, table: Table, partitions: Sequence[str]) -> None:
-        if not partitions:
-            return
-        folder, aside = self._folder(table), self._versions(table) / "dropped"
-        with errors_named(str(folder)):
-            make_folder(aside)
-            with self._switch_lock(table.name).switching():
-                for value in partitions:
-                    name = table.partition(value).folder
-                    with contextlib.suppress(FileNotFoundError):
-                        os.rename(folder / name, aside / name)
-            with contextlib.suppress(FileNotFoundError):
-                sync(folder)
-            self._clear(aside)
+        with errors_named(str(self._parquet.folder(table))):
+            if partitions:
+                self._parquet.drop(table, partitions)
 
     def sweep(self, table: Table) -> None:
-        shutil.rmtree(self._versions(table), ignore_errors=True)
+        self._parquet.sweep(table)
         sweep_scratch(self.root / ".scratch")
 
     def close(self) -> None:
@@ -165,7 +148,7 @@ class DuckDBWarehouse(Warehouse):
         columns = ", ".join(f"CAST({c.name} AS {_type(c)}) AS {c.name}" for c in table.columns)
         with self._reading(select):
             for done, value in enumerate(partitions, start=1):
-                file = self._place(table, value, aside) / _FILE
+                file = self._parquet.place(table, value, aside) / FILE
                 make_folder(file.parent)
                 rows = f"SELECT {columns} FROM ({select.sql}\n) AS rows"
                 if table.partitioned_by:
@@ -173,48 +156,18 @@ class DuckDBWarehouse(Warehouse):
                 options = f"FORMAT parquet, USE_TMP_FILE false, ROW_GROUP_SIZE {_ROW_GROUP}"
                 copy = f"COPY ({rows}) TO {self.quoted(str(file))} ({options})"
                 self._execute(select.name, copy)
-                os.chmod(file, FILE_MODE)
-                sync(file)
-                sync(file.parent)
+                self._parquet.keep(file)
                 progress(done / len(partitions), f"{table.name} {value} written")
 
     def _totals_aside(
         self, table: Table, partitions: Sequence[str], aside: Path
     ) -> Mapping[str, Totals]:
-        files = [self._place(table, value, aside) / _FILE for value in partitions]
+        files = [self._parquet.place(table, value, aside) / FILE for value in partitions]
         by = table.partitioned_by or "'all'"
         rows = self._execute(
             f"audit of {table.name}", totals_sql(table, f"({self._scan(table, files)}) AS rows", by)
         )
         return read_totals(table, by, rows)
-
-    def _switch(self, table: Table, partitions: Sequence[str], aside: Path) -> None:
-        folder = self._folder(table)
-        make_folder(folder)
-        with self._switch_lock(table.name).switching():
-            for value in partitions:
-                new, old = self._place(table, value, aside), self._place(table, value, folder)
-                if old.is_dir():
-                    os.replace(new / _FILE, old / _FILE)
-                else:
-                    os.rename(new, old)
-        for value in partitions:
-            sync(self._place(table, value, folder))
-        sync(folder)
-
-    def _clear(self, aside: Path) -> None:
-        shutil.rmtree(aside, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            aside.parent.rmdir()
-
-    def _refuse_foreign_files(self, table: Table, partitions: Sequence[str]) -> None:
-        for file in self._files(table, frozenset(partitions)):
-            if file.name != _FILE:
-                raise WarehouseError(
-                    f"{file} is not ours: overwriting {table.name} would leave its rows beside "
-                    "the new ones.",
-                    f"Move the file away, or name it {_FILE}, and rerun.",
-                )
 
     # The connection, and what it sees.
 
@@ -253,8 +206,8 @@ class DuckDBWarehouse(Warehouse):
         with contextlib.ExitStack() as held:
             for name in sorted(select.reads):
                 table = self.table(name)
-                held.enter_context(self._switch_lock(name).reading())
-                scan = self._scan(table, self._files(table, select.reads[name]))
+                held.enter_context(self._parquet.lock(name).reading())
+                scan = self._scan(table, self._parquet.files(table, select.reads[name]))
                 self._execute(name, f"CREATE OR REPLACE VIEW {self.spell(table)} AS {scan}")
             yield
 
@@ -274,42 +227,9 @@ class DuckDBWarehouse(Warehouse):
         )
         return f"SELECT {columns} FROM read_parquet([{paths}]{hive})"
 
-    def _files(self, table: Table, only: frozenset[str] | None) -> list[Path]:
-        folder = self._folder(table)
-        if not table.partitioned_by:
-            return _parquet_files(folder)
-        values = self.partitions(table) if only is None else sorted(only)
-        places = [self._place(table, value, folder) for value in values]
-        return [file for place in places for file in _parquet_files(place)]
-
-    def _folder(self, table: Table) -> Path:
-        return self.root / self.database / table.name
-
-    def _place(self, table: Table, value: str, folder: Path) -> Path:
-        return folder / table.partition(value).folder if table.partitioned_by else folder
-
-    def _versions(self, table: Table) -> Path:
-        return self.root / self.database / f"{table.name}.versions"
-
-    def _switch_lock(self, table: str) -> SwitchLock:
-        return SwitchLock(self.root / ".locks", f"{self.database}.{table}", self._deadline_seconds)
-
 
 def _type(column: Column) -> str:
     return _TYPES.get(column.type, column.type)
-
-
-def _parquet_files(folder: Path) -> list[Path]:
-    """The data in a partition's folder; names with . or _ in front are not data, as in Hive."""
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except FileNotFoundError:
-        return []
-    return [
-        Path(entry.path)
-        for entry in entries
-        if entry.name.endswith(".parquet") and entry.name[0] not in "._"
-    ]
 
 
 @contextlib.contextmanager

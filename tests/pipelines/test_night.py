@@ -8,7 +8,7 @@ import pytest
 from luigi.configuration import LuigiConfigParser
 
 from pipelines import CustomerAggr, wiring
-from pipelines.night import Night, StoredNight
+from pipelines.stored import Night, StoredNight
 from targets.errors import MarkerError
 from targets.store.local import LocalStore
 from tests.site import Site

@@ -12,7 +12,7 @@ import luigi.scheduler
 import luigi.worker
 import pytest
 
-from pipelines import settings
+from pipelines import configuration, settings
 from tests.site import DATE, REPOSITORY, Site
 
 CONFIG = REPOSITORY / "config" / "luigi.cfg"
@@ -34,7 +34,7 @@ def test_every_key_of_the_file_is_a_declared_parameter_and_the_other_way_round()
 
 
 def test_every_other_section_and_key_is_luigis() -> None:
-    known = {"core": {*settings._READ_ELSEWHERE, "autoload_range"}}
+    known = {"core": {*configuration.READ_ELSEWHERE, "autoload_range"}}
     for section, _, key, _ in luigi.task_register.Register.get_all_params():
         known.setdefault(section, set()).add(key)
     ours = {kind.get_task_family() for kind in settings.Section.__subclasses__()}
