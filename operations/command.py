@@ -24,6 +24,7 @@ def mnaas() -> None:
       mnaas incidents                                   what fails, since when
       mnaas plan CustomerAggr --date 2021-04-30         what a rerun would do, and why
       mnaas run CustomerAggr --date 2021-04-30          go on where it stopped
+
     \b
     Every day:
       mnaas run CustomerAggr --date yesterday           what cron calls

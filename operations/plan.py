@@ -55,13 +55,23 @@ def _planned(entry: Entry, night: Night) -> list[PlannedStep]:
     planned = []
     for number, step in enumerate(steps, start=1):
         first = number == done + 1
-        state, reason = (
-            ("DONE", _done(step)) if number <= done else ("RUN", _why(step, first, night))
-        )
+        if number <= done:
+            state, reason = "DONE", _done(step)
+        elif holders := _holders(step):
+            state, reason = "BLOCKED", holders
+        else:
+            state, reason = "RUN", _why(step, first, night)
         planned.append(
             PlannedStep(type(step).__name__, step.legacy_flag, state, reason, _sql(step, night))
         )
     return planned
+
+
+def _holders(step: Step) -> str:
+    """Who has the tables that the step would write."""
+    locks = wiring.locks()
+    held = {table.name: locks.holder(f"table/{table.name}") for table in step.writes()}
+    return "; ".join(f"{table} is held by {who}" for table, who in held.items() if who)
 
 
 def _done(step: Step) -> str:

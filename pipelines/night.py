@@ -21,6 +21,7 @@ from pipelines.parameters import BusinessDate
 from pipelines.partition_list import digest_of, in_words
 from pipelines.step import Step
 from pipelines.stored import Night, StoredNight
+from targets.errors import MnaasError
 from targets.file import StoredFile
 from targets.locks import Lock
 from targets.marker import markers_of
@@ -137,13 +138,27 @@ class Entry(luigi.WrapperTask):
         self._take_run_lock()
         self._say_hello()
         self.trigger_event(RUN_BEGAN, self)
-        night = self.planned_night()
+        stored, night = self.stored().read(), self.planned_night()
         if night is None:
             return self.delivery()
+        if stored and set(stored.dates) < set(night.dates) and not self.is_done(stored):
+            log.warning(
+                "%s %s is unfinished: works on its stored list (%s) united with the current one",
+                self.task_family,
+                self.run_key,
+                in_words(stored.dates),
+            )
         log.info("partitions     %s", in_words(night.dates))
         self.stored().write(night)
-        atexit.register(self.stored().ended)
+        atexit.register(self._end)
         return self.step(self.last_step, night)
+
+    def _end(self) -> None:
+        """At the process's end in order: a run that leaves this out has died."""
+        try:
+            self.stored().ended()
+        except MnaasError as error:
+            log.warning("the end of the run was not noted: %s", error)
 
     @cached_property
     def run_id(self) -> str:
@@ -159,13 +174,6 @@ class Entry(luigi.WrapperTask):
                 return self._night(stored.dates) if stored else None
             return self._night(current)
         united = dict.fromkeys([*stored.dates, *(current or ())])
-        if current is not None and set(current) != set(stored.dates):
-            log.warning(
-                "%s %s is unfinished: works on its stored list (%s) united with the current one",
-                self.task_family,
-                self.run_key,
-                in_words(stored.dates),
-            )
         return self._night(united)
 
     def _night(self, dates: Iterable[str]) -> Night:

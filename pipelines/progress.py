@@ -23,7 +23,7 @@ class Progress:
 
     def __init__(self, task: luigi.Task) -> None:
         self._task = task
-        self._told = 0.0
+        self._told = time.monotonic()  # work that ends within a second is not worth a bar
         self._luigid_answers = True
         self._bar: rich.progress.Progress | None = None
         self._row: rich.progress.TaskID | None = None
@@ -42,11 +42,14 @@ class Progress:
 
     def __call__(self, fraction: float, message: str) -> None:
         now = time.monotonic()
-        if fraction < 1 and now - self._told < 1:
+        if now - self._told < 1:
             return
         self._told = now
         self._tell_luigid(fraction, message)
         self._draw(fraction, message)
+
+    def finish(self, message: str) -> None:
+        self._tell_luigid(1.0, message)
 
     def say(self, message: str) -> None:
         """A message that counts by itself: log it and show it."""

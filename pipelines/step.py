@@ -219,7 +219,7 @@ class Step(luigi.Task):
     def _report(self, evidence: Evidence) -> None:
         for warning in evidence.warnings:
             log.warning("%s: %s", self.get_task_family(), warning)
-        self.progress(1.0, f"{evidence.rows} rows")
+        self.progress.finish(f"{evidence.rows} rows")
         log.info("%s: done, %s rows", self.get_task_family(), evidence.rows)
 
 

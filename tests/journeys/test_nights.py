@@ -65,8 +65,12 @@ def test_a_list_replaced_before_the_rerun_loses_nothing(site: Site) -> None:
 def test_a_done_night_with_a_new_list_works_on_the_new_list_alone(site: Site) -> None:
     site.write_list("2021-04-28")
     site.night().expect(0)
-    site.write_list("2021-04-29")
-    assert "partitions     2021-04-29\n" in site.night().expect(0).output
+    site.write_list("2021-04-28", "2021-04-29")
+    output = site.night().expect(0).output
+    assert "partitions     2021-04-28..2021-04-29\n" in output
+    assert "unfinished" not in output
+    site.write_list("2021-04-30")
+    assert "partitions     2021-04-30\n" in site.night().expect(0).output
 
 
 def test_a_list_file_that_vanished_does_not_stop_an_unfinished_night(site: Site) -> None:

@@ -69,6 +69,18 @@ def test_a_running_night_says_who_runs_it(site: Site) -> None:
     lock.release()
 
 
+def test_a_table_that_somebody_holds_is_named(site: Site) -> None:
+    locks = FileLocks(site.root / "var/state/locks")
+    lock = locks.try_hold("table/table_statistics_customer_aggr", "another night")
+    assert lock
+    planned = plan(site)
+    assert planned["LoadStaging"][0] == "RUN"
+    state, reason = planned["PublishPartitions"]
+    assert state == "BLOCKED"
+    assert reason.startswith("table_statistics_customer_aggr is held by another night (pid")
+    lock.release()
+
+
 def test_verbose_shows_the_partitions_and_the_sql(site: Site) -> None:
     output = site.run("mnaas", "plan", "CustomerAggr", "--date", DATE, "--verbose").expect(0).output
     assert "FROM mnaas.usage_trend_daily_aggr\nWHERE partition_date IN ('2021-03-31'," in output

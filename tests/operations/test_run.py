@@ -92,7 +92,7 @@ def test_an_earlier_night_is_finished_first_with_its_own_list(site: Site) -> Non
     site.write_list("2021-04-28")
     stop_before_publish(site, "2021-04-29")
     site.write_list("2021-04-12")
-    site.run(*RUN, DATE).expect(0)
+    assert site.run(*RUN, DATE).expect(0).output == ""
     runs = json.loads(site.run("mnaas", "history", "--json").output)
     done = [run["run_key"] for run in reversed(runs) if run["state"] == "done"]
     assert done == ["2021-04-29", DATE]
