@@ -91,11 +91,12 @@ def _arguments(entry: Entry) -> list[str]:
 def _night(entry: Entry, arguments: Sequence[str]) -> Ended:
     name = f"{entry.task_family} {entry.run_key}"
     started = time.monotonic()
-    file = new_log_file(entry.task_family, entry.run_key)
-    os.environ[failures.LOG_FILE] = str(file)
+    file = Path(os.devnull)
     failure: tuple[str, str, str] | None
     with tempfile.TemporaryFile("w+") as heard:
         try:
+            file = new_log_file(entry.task_family, entry.run_key)
+            os.environ[failures.LOG_FILE] = str(file)
             _preflight(entry)
         except MnaasError as error:
             file.write_text(f"{type(error).__name__}: {error}\n")
@@ -169,8 +170,11 @@ def _unheard(entry: Entry, code: int) -> tuple[str, str, str]:
 def report_death(entry: Entry, how: str) -> tuple[str, str, str]:
     """Say that a run died, unless it goes on or got done in spite of it."""
     failure = (DIED, "(the whole process)", f"{how}.")
-    if wiring.locks().holder(entry.lock_name()) or entry.already_done():
-        return failure
+    try:
+        if wiring.locks().holder(entry.lock_name()) or entry.already_done():
+            return failure
+    except MnaasError:
+        pass  # it cannot be told whether it is done: then it is not
     night = entry.stored().read()
     _report(entry, failure)
     if night is not None and night.running:

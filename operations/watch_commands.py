@@ -133,11 +133,12 @@ def flush_command(quiet: bool) -> None:
 
     Example: mnaas incidents flush
     """
-    from pipelines.events import report_dead_runs
+    from pipelines.events import recover_done, report_dead_runs
     from pipelines.notices import Incidents
 
     for kind in PIPELINES.values():
         report_dead_runs(kind)
+        recover_done(kind)
     left = Incidents().catch_up()
     if not quiet:
         for spooled in left:

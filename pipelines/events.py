@@ -65,6 +65,21 @@ def report_dead_runs(pipeline: type[Entry], ours: str = "") -> None:
         stored.ended()  # only now: killed before it, the next run tells it
 
 
+def recover_done(pipeline: type[Entry]) -> None:
+    """A night that got done and was killed before it could say so leaves its episode here."""
+    if not wiring.state_has("incidents/open"):
+        return
+    from pipelines.notices import Incidents
+
+    incidents, name = Incidents(), pipeline.get_task_family()
+    for incident in incidents.all_open():
+        for day, failure in incident.failures.items() if incident.pipeline == name else ():
+            run_key = f"{day}@{incident.variant}" if incident.variant else day
+            night = StoredNight(wiring.state(), name, run_key).read()
+            if night and pipeline.done_since(failure.at, day, incident.variant, night):
+                incidents.resolved(name, incident.variant, day)
+
+
 def report(pipeline: str, variant: str, failure: Failure) -> None:
     from pipelines.notices import Incidents
 
@@ -84,6 +99,7 @@ def never_in_the_way() -> Iterator[None]:
 def _run_began(entry: Entry) -> None:
     with never_in_the_way():
         report_dead_runs(type(entry), entry.run_key)
+        recover_done(type(entry))
     wiring.ledger().run_began(
         entry.run_id, entry.task_family, entry.run_key, socket.gethostname(), clock.local_now()
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import logging
 from collections.abc import Iterable, Sequence
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, cast
@@ -208,6 +209,16 @@ class Entry(luigi.WrapperTask):
         log.info("engine         %s, database %s", asked.engine, asked.database)
         log.info("business date  %s (%s %s)", self.date, self.task_family, self.run_key)
         log.info("run id         %s", self.run_id)
+
+    @classmethod
+    def done_since(cls, moment: str, day: str, variant: str, night: Night) -> bool:
+        """Whether that night's last marker is there and younger than a moment."""
+        last = cls.last_step(
+            date=date.fromisoformat(day), variant=variant, asked=digest_of(night.dates)
+        ).marker
+        if not last.exists():
+            return False
+        return datetime.fromisoformat(last.read().ended) >= datetime.fromisoformat(moment)
 
     @classmethod
     def unfinished(cls) -> list[str]:

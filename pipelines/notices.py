@@ -85,12 +85,13 @@ class Incidents:
                 if self._store.exists(f"incidents/unsent/{incident.id}.json"):
                     self._store.remove(f"incidents/open/{incident.name}.json")
                     continue  # killed while it was being closed
-                self._remind(incident)
-                self._call_command(incident)
+                self._call_command(self._remind(incident))
             for info in self._store.list("incidents/unsent"):
                 self._spool_all(self._read(info.path))
                 self._store.rename(info.path, info.path.replace("unsent", "closed"))
-        left = wiring.spool().deliver()
+        spool = wiring.spool()
+        spool.deliver()
+        left = [spooled for spooled in spool.waiting() if spooled.problem]
         self._alert([spooled for spooled in left if spooled.urgent])
         return left
 
@@ -122,13 +123,14 @@ class Incidents:
         log.info("episode %s is over: %s", incident.id, how)
         return closed
 
-    def _remind(self, incident: Incident) -> None:
+    def _remind(self, incident: Incident) -> Incident:
         if time.time() >= incident.next_reminder:
             number = incident.reminders + 1
             due = time.time() + 3600 * self._hours(number)
             incident = replace(incident, reminders=number, next_reminder=due)
             self._save(incident)
         self._spool_all(incident)
+        return incident
 
     def _hours(self, number: int) -> float:
         """How long after the last mail the next reminder comes."""
@@ -165,7 +167,7 @@ class Incidents:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        with wiring.locks().hold(["incidents"], "the notices", 30, log.warning):
+        with wiring.locks().hold(["incidents"], "the notices", 120, log.warning):
             yield
 
     def _save(self, incident: Incident) -> None:

@@ -70,20 +70,20 @@ class Spool:
         for info in self._store.list("spool"):
             yield self._read(info.path)
 
-    def deliver(self) -> list[Spooled]:
-        """Send what waits; what could not be sent comes back, with its problem."""
+    def deliver(self) -> None:
+        """Send what waits, unless somebody else is at it; what stays says why in `problem`."""
         lock = self._locks.try_hold("mail", "delivery of mails")
         if lock is None:
-            return []  # somebody else is at it
+            return
         try:
-            return [left for spooled in list(self.waiting()) if (left := self._send(spooled))]
+            for spooled in list(self.waiting()):
+                self._send(spooled)
         finally:
             lock.release()
 
-    def _send(self, spooled: Spooled) -> Spooled | None:
+    def _send(self, spooled: Spooled) -> None:
         if spooled.state == SENDING_AGAIN:
-            self._finish(spooled)
-            return None
+            return self._finish(spooled)
         begun = SENDING_AGAIN if spooled.state == SENDING else SENDING
 
         def before_data() -> None:
@@ -106,13 +106,11 @@ class Spool:
         if len(delivery.never) == len(set(spooled.recipients)):
             problem = "; ".join(f"{who}: {words}" for who, words in delivery.never.items())
             return self._keep(replace(done, state=QUEUED, problem=problem))
-        self._finish(done)
-        return None
+        return self._finish(done)
 
-    def _keep(self, spooled: Spooled) -> Spooled:
+    def _keep(self, spooled: Spooled) -> None:
         log.warning("%s is kept in the spool: %s", spooled.name, spooled.problem)
         self._write(spooled)
-        return spooled
 
     def _finish(self, spooled: Spooled) -> None:
         self._write(replace(spooled, state=SENT, problem=""))

@@ -86,6 +86,17 @@ def test_killed_while_it_tells_of_a_dead_run_that_is_still_told(
         shutil.rmtree(site.root)
 
 
+def test_a_night_killed_before_it_could_say_that_it_is_done_says_it_later(site: Site) -> None:
+    site.write_list("2021-05-01")
+    site.night().expect(30)
+    site.configure("customer_aggr", missing_source="skip")
+    assert killed_while_telling(site, 1).code == -signal.SIGKILL
+    assert step_done(site, "DropStalePartitions", DATE)()
+    assert set(site.mails()) == {"ticket", "team"}
+    site.run("mnaas", "incidents", "flush").expect(0)
+    assert set(site.mails()) == {"ticket", "team", "recovery"}
+
+
 def test_a_failing_night_sends_one_ticket_however_often_it_fails(site: Site) -> None:
     site.write_list("2021-05-01")
     for _ in range(3):

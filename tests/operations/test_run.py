@@ -88,6 +88,14 @@ def test_all_problems_come_before_the_first_step(site: Site) -> None:
     assert "(preflight)" in site.mails()["ticket"].get_content()
 
 
+def test_a_log_folder_in_the_way_is_told_like_any_problem(site: Site) -> None:
+    (site.root / "var/log").write_text("a file in the way")
+    output = site.run(*RUN, DATE).expect(35).output
+    assert "var/log" in output
+    assert "Traceback" not in output
+    assert "(preflight)" in site.mails()["ticket"].get_content()
+
+
 def test_an_earlier_night_is_finished_first_with_its_own_list(site: Site) -> None:
     site.write_list("2021-04-28")
     stop_before_publish(site, "2021-04-29")

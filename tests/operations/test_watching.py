@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.ledger import Ledger
+from targets.locks import FileLocks
 from tests.ports import free_port
 from tests.site import DATE, Site
 from tests.smtp import SmtpServer
@@ -161,6 +162,16 @@ def test_a_ticket_that_cannot_be_sent_is_spooled_and_written_to_alert(site: Site
         assert site.run("mnaas", "incidents", "flush").expect(0).output == "nothing waits\n"
     assert server.inbox.ids() == ["team", "ticket"]
     assert not (site.root / "var/state/ALERT").exists()
+
+
+def test_an_alert_stays_while_somebody_else_is_sending(site: Site) -> None:
+    site.configure("mail", transport="smtp", host="127.0.0.1", port=free_port(), timeout_seconds=1)
+    fail(site)
+    lock = FileLocks(site.root / "var/state/locks").try_hold("mail", "somebody else")
+    assert lock
+    site.run("mnaas", "incidents", "flush").expect(1)
+    assert (site.root / "var/state/ALERT").exists()
+    lock.release()
 
 
 def test_a_server_that_is_down_does_not_stop_a_night(site: Site) -> None:
