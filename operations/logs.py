@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import logging.handlers
 import os
+import socket
 import sys
 import time
 from datetime import datetime
@@ -27,6 +27,24 @@ class ZonedFormatter(logging.Formatter):
         return datetime.fromtimestamp(record.created, self._zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
+class Syslog(logging.Handler):
+    """Never waits, and is given up when it does not take a line: a night goes before its log."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        self._path = path
+
+    def emit(self, record: logging.LogRecord) -> None:
+        severity = 3 if record.levelno >= logging.ERROR else 6
+        line = f"<{8 + severity}>mnaas[{os.getpid()}]: {record.getMessage()}"
+        try:
+            self._socket.sendto(line.encode(errors="replace"), self._path)
+        except OSError:
+            self.setLevel(logging.CRITICAL + 1)
+
+
 def new_log_file(pipeline: str, run_key: str) -> Path:
     root: Path = settings.section(settings.log).folder
     folder = root / pipeline
@@ -44,8 +62,9 @@ def log_to(file: Path) -> None:
     handlers: list[logging.Handler] = [logging.FileHandler(file)]
     if sys.stderr.isatty():
         handlers.append(logging.StreamHandler())
-    if settings.section(settings.log).syslog:
-        handlers.append(logging.handlers.SysLogHandler("/dev/log"))
+    asked = settings.section(settings.log)
+    if asked.syslog:
+        handlers.append(Syslog(asked.syslog_socket))
     logger = logging.getLogger("luigi-interface")
     logger.setLevel(logging.INFO)
     logger.handlers.clear()

@@ -98,6 +98,11 @@ class run(Section):
 class log(Section):
     folder = PathParameter(description="one log file for each run")
     syslog = luigi.BoolParameter(description="send the same lines to syslog")
+    syslog_socket = luigi.Parameter(description="where syslog listens")
+
+    def problems(self) -> Iterator[str]:
+        if self.syslog and not Path(self.syslog_socket).is_socket():
+            yield f"[log] syslog_socket = {self.syslog_socket!r} is not a socket."
 
 
 class mail(Section):

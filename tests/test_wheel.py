@@ -62,6 +62,8 @@ def test_sql_templates_and_configuration_are_inside(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "pipelines/config/luigi.cfg" in names
     assert "pipelines/customer_aggr/sql/create_file.sql" in names
+    for template in ("ticket", "reminder", "recovery"):
+        assert f"pipelines/templates/email/{template}.txt" in names
     assert not [name for name in names if name.startswith(("tests/", "benchmarks/"))]
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -31,6 +32,21 @@ def test_the_log_has_the_times_of_the_configured_zone(site: Site) -> None:
     marker = next(iter(site.markers().values()))
     assert marker["ended"].endswith("+05:45")
     assert marker["ended"][:13] in site.log()
+
+
+def test_the_log_goes_to_syslog_too(site: Site) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as syslog:
+        syslog.bind(str(site.root / "log.socket"))
+        syslog.setblocking(False)
+        syslog.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        site.configure("log", syslog="true", syslog_socket=site.root / "log.socket")
+        site.run(*RUN, DATE).expect(0)
+        first = syslog.recv(65536).decode()
+    assert first.startswith("<14>mnaas[")
+    assert "configuration  " in first
+    site.configure("log", syslog_socket="/nowhere")
+    output = site.run(*RUN, DATE).expect(35).output
+    assert "[log] syslog_socket = '/nowhere' is not a socket" in output
 
 
 def test_a_failure_is_told_with_its_error_log_and_resume(site: Site) -> None:
