@@ -52,6 +52,12 @@ class Ended:
 
 def run(entry: Entry) -> list[Ended]:
     """Earlier nights that were begun and never done, oldest first; then this one."""
+    try:
+        settings.check()
+    except MnaasError as error:
+        with settings.only_what_is_asked_for():
+            _report(entry, (type(error).__name__, "(configuration)", str(error)))
+        raise
     return [*_finish_earlier(entry), _night(entry, _arguments(entry))]
 
 

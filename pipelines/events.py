@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import luigi
 
-from pipelines import clock, wiring
+from pipelines import clock, settings, wiring
 from pipelines.failures import DIED, Failure
 from pipelines.night import RUN_BEGAN, Delivery, Entry
 from pipelines.redaction import redacted
@@ -170,8 +170,9 @@ def _delivery_missing(delivery: Delivery) -> None:
 
 
 def _entry_failed(entry: Entry, failure: Failure) -> None:
-    wiring.ledger().run_ended(entry.run_id, "failed", clock.local_now())
-    report(entry.task_family, entry.variant(), failure)
+    with settings.only_what_is_asked_for(), never_in_the_way():
+        wiring.ledger().run_ended(entry.run_id, "failed", clock.local_now())
+        report(entry.task_family, entry.variant(), failure)
 
 
 def _night_done(entry: Entry) -> None:

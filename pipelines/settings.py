@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import contextlib
 import difflib
 from collections.abc import Iterator
 from pathlib import Path
@@ -199,20 +200,38 @@ def secrets() -> list[str]:
 AnySection = TypeVar("AnySection", bound=Section)
 
 
+_checked: list[object] = []
+_only_asked_for: list[bool] = [False]
+
+
 def section(kind: type[AnySection]) -> AnySection:
     """A section, after the whole configuration has been checked."""
-    check()
+    if _only_asked_for[-1]:
+        _refuse(_problems_of(kind))
+    else:
+        check()
     return kind()
 
 
-_checked: list[object] = []
+@contextlib.contextmanager
+def only_what_is_asked_for() -> Iterator[None]:
+    """Within it a section is checked alone: a wrong one elsewhere can still be told by mail."""
+    _only_asked_for.append(True)
+    try:
+        yield
+    finally:
+        _only_asked_for.pop()
 
 
 def check() -> None:
     """Raise one ConfigError with every problem of every section."""
     if _checked == [get_config()]:
         return
-    found = problems()
+    _refuse(problems())
+    _checked[:] = [get_config()]
+
+
+def _refuse(found: list[str]) -> None:
     if found:
         where = ", ".join(str(file) for file in origin.files)
         raise ConfigError(
@@ -220,15 +239,17 @@ def check() -> None:
             + "\n".join(f"  - {problem}" for problem in found),
             "Mend the file and check it again with: mnaas check",
         )
-    _checked[:] = [get_config()]
 
 
 def problems() -> list[str]:
     found = list(origin.problems)
     for kind in Section.__subclasses__():
-        wrong = list(_problems_of_keys(kind))
-        found += wrong or list(kind().problems())
+        found += _problems_of(kind)
     return found + list(_strange_sections())
+
+
+def _problems_of(kind: type[Section]) -> list[str]:
+    return list(_problems_of_keys(kind)) or list(kind().problems())
 
 
 def _problems_of_keys(kind: type[Section]) -> Iterator[str]:

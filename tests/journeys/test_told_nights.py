@@ -153,6 +153,21 @@ def test_a_missing_list_and_a_malformed_one_are_told_too(site: Site, command: st
     assert set(site.mails()) == {"ticket", "team", "recovery"}
 
 
+@pytest.mark.parametrize("command", ["luigi", "mnaas"])
+def test_a_wrong_configuration_is_told_when_the_mail_is_not_what_is_wrong(
+    site: Site, command: str
+) -> None:
+    run = site.night_command() if command == "luigi" else [*RUN, DATE]
+    site.configure("warehouse", threads="two")
+    output = site.run(*run).expect(35).output
+    assert "[warehouse] threads = 'two'" in output
+    assert "Traceback" not in output
+    assert "[warehouse] threads = 'two'" in site.mails()["ticket"].get_content()
+    site.configure("warehouse", threads="2")
+    site.run(*run).expect(0)
+    assert set(site.mails()) == {"ticket", "team", "recovery"}
+
+
 def test_a_run_that_is_running_already_is_not_told(site: Site) -> None:
     with held(site, FINAL_LOCK):
         first = site.start(*RUN, DATE)
