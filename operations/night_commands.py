@@ -72,9 +72,13 @@ def plan_command(entry: Entry, verbose: bool, as_json: bool) -> None:
 @click.command("rewind")
 @night_options
 @click.option("--from", "first", required=True, metavar="STEP", help="The first step to forget.")
+@click.option("--forget-list", is_flag=True, help="Also the list that the night was begun with.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def rewind_command(entry: Entry, first: str, yes: bool) -> None:
+def rewind_command(entry: Entry, first: str, forget_list: bool, yes: bool) -> None:
     """Forget that a step and those after it are done; the next run does them again.
+
+    An unfinished night keeps the dates that it was begun with, also when its list is replaced.
+    Where that list was wrong, --forget-list lets the next run work on the current one alone.
 
     Example: mnaas rewind CustomerAggr --date 2021-04-30 --from PublishPartitions
     """
@@ -82,12 +86,13 @@ def rewind_command(entry: Entry, first: str, yes: bool) -> None:
 
     step = step_named(entry, first)
     markers = would_forget(entry, step)
-    if not markers:
+    if not markers and not forget_list:
         click.echo(f"{entry.task_family} {entry.run_key}: nothing is done from {first} on.")
         return
-    click.echo("\n".join(f"forget  {path}" for path in markers))
+    listed = [f"the list of {entry.run_key}"] if forget_list else []
+    click.echo("\n".join(f"forget  {name}" for name in [*markers, *listed]))
     if yes or click.confirm("Forget these?"):
-        gone = rewind(entry, step)
+        gone = [*rewind(entry, step, forget_list), *listed]
         click.echo(f"{len(gone)} forgotten. The next run of this night starts at {first}.")
     else:
         click.echo("Nothing was forgotten.")

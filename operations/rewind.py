@@ -18,7 +18,7 @@ def would_forget(entry: Entry, first: type[Step]) -> list[str]:
     ]
 
 
-def rewind(entry: Entry, first: type[Step]) -> list[str]:
+def rewind(entry: Entry, first: type[Step], forget_list: bool = False) -> list[str]:
     """Forget them, holding the night so that no run works on it meanwhile."""
     locks = wiring.locks()
     lock = locks.try_hold(entry.lock_name(), f"rewind of {entry.task_family} {entry.run_key}")
@@ -28,6 +28,8 @@ def rewind(entry: Entry, first: type[Step]) -> list[str]:
             "Nothing was forgotten. Rewind when it has ended.",
         )
     try:
+        if forget_list:
+            entry.stored().remove()
         return forget(wiring.markers(), entry.task_family, entry.run_key, first.folder())
     finally:
         lock.release()

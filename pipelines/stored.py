@@ -41,6 +41,9 @@ class StoredNight:
         self._store.sweep(self._path)
         self._store.write(self._path, json.dumps(asdict(night)).encode())
 
+    def remove(self) -> None:
+        self._store.remove(self._path)
+
     def ended(self) -> None:
         """Its run ended in order, however it went."""
         night = self.read()

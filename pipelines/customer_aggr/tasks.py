@@ -55,7 +55,8 @@ class CustomerAggrStep(Step):
             raise MissingInputError(
                 f"{SOURCE.name} has no partition {', '.join(missing)}, which the list names. "
                 "Nothing was changed.",
-                "Rerun when it is there, or see [customer_aggr] missing_source.",
+                "Rerun when it is there. Was it listed by mistake? Mend the list, then: "
+                f"{self.resume.replace(' run ', ' rewind ')} --from CreateFile --forget-list",
             )
 
 

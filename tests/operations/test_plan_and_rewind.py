@@ -100,6 +100,19 @@ def test_rewind_forgets_a_step_and_those_after_it(site: Site) -> None:
     assert "nothing is done from" in site.run(*rewind).expect(0).output
 
 
+def test_a_wrong_list_can_be_forgotten(site: Site) -> None:
+    site.write_list("2021-04-28", "2021-05-01")
+    site.night().expect(30)
+    site.write_list("2021-04-28")
+    output = site.night().expect(30).output
+    assert f"mnaas rewind CustomerAggr --date {DATE} --from CreateFile --forget-list" in output
+    rewind = ["mnaas", "rewind", "CustomerAggr", "--date", DATE, "--from", "CreateFile"]
+    assert "nothing is done from" in site.run(*rewind).expect(0).output
+    output = site.run(*rewind, "--forget-list", "--yes").expect(0).output
+    assert f"forget  the list of {DATE}" in output
+    assert "partitions     2021-04-28\n" in site.night().expect(0).output
+
+
 def test_rewind_asks_first(site: Site) -> None:
     site.night().expect(0)
     rewind = ["mnaas", "rewind", "CustomerAggr", "--date", DATE, "--from", "CreateFile"]
