@@ -14,7 +14,7 @@ test: .venv/made
 
 test-browser: .venv/made
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || $(if $(ROOT), \
-	    { apt-get update -qq && apt-get install -qq -y chromium chromium-driver; }, \
+	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium chromium-driver; }, \
 	    { echo "Chromium is needed; run: sudo apt install chromium chromium-driver"; exit 1; })
 	$(BIN)/pytest -m browser -n 0
 
@@ -43,7 +43,7 @@ clean:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
 	    || { echo "Python 3.10 or newer is needed; name it: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || $(if $(ROOT), \
-	    { apt-get update -qq && apt-get install -qq -y python3-venv; }, \
+	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y python3-venv; }, \
 	    { echo "Python cannot make virtual environments here; run: sudo apt install python3-venv"; exit 1; })
 	@echo "making .venv (half a minute)"
 	@rm -rf .venv
