@@ -7,13 +7,12 @@ import functools
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import click
 import luigi
 
 import pipelines
-from pipelines import settings
+from pipelines import clock
 from pipelines.night import Entry
 from pipelines.step import Step
 
@@ -29,8 +28,7 @@ def pipeline_named(_context: click.Context, _parameter: click.Parameter, name: s
 def day_named(_context: click.Context, _parameter: click.Parameter, name: str) -> date:
     """YYYY-MM-DD, or yesterday in the configured time zone."""
     if name == "yesterday":
-        zone = ZoneInfo(settings.section(settings.mnaas).time_zone)
-        return datetime.now(zone).date() - timedelta(days=1)
+        return datetime.now(clock.zone()).date() - timedelta(days=1)
     try:
         return date.fromisoformat(name)
     except ValueError:
@@ -67,8 +65,7 @@ def own_options(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(kind=name, own=_parsed(name, given), **options)
 
     for key, parameter in _own_parameters().items():
-        flag = "--" + key.replace("_", "-")
-        with_own = click.option(flag, key, help=parameter.description)(with_own)
+        with_own = click.option(_flag(key), key, help=parameter.description)(with_own)
     return click.argument("name", callback=pipeline_named, metavar="PIPELINE")(with_own)
 
 
@@ -77,14 +74,14 @@ def night_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def with_entry(kind: type[Entry], own: dict[str, Any], date: date, **options: Any) -> Any:
-        return command(entry=entry_of(kind, date, own), **options)
+        return command(entry=kind(date=date, **own), **options)
 
     day = click.option("--date", callback=day_named, required=True, help="YYYY-MM-DD or yesterday.")
     return day(own_options(with_entry))
 
 
-def entry_of(kind: type[Entry], day: date, own: dict[str, Any]) -> Entry:
-    return kind(date=day, **own)
+def _flag(key: str) -> str:
+    return "--" + key.replace("_", "-")
 
 
 def _parsed(kind: type[Entry], given: dict[str, str | None]) -> dict[str, Any]:
@@ -95,11 +92,9 @@ def _parsed(kind: type[Entry], given: dict[str, str | None]) -> dict[str, Any]:
         if value is None:
             continue
         if key not in known:
-            flag = "--" + key.replace("_", "-")
-            raise click.UsageError(f"{kind.__name__} has no {flag}.")
+            raise click.UsageError(f"{kind.__name__} has no {_flag(key)}.")
         try:
             parsed[key] = known[key].parse(value)
         except ValueError as error:
-            flag = "--" + key.replace("_", "-")
-            raise click.BadParameter(f"{flag} {value!r}: {error}") from error
+            raise click.BadParameter(f"{_flag(key)} {value!r}: {error}") from error
     return parsed

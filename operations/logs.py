@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from luigi.setup_logging import InterfaceLogging
 
-from pipelines import settings
+from pipelines import clock, settings
 from pipelines.redaction import Redaction
 from targets.store.local import FILE_MODE, errors_named, make_folder
 
@@ -58,7 +58,7 @@ def new_log_file(pipeline: str, run_key: str) -> Path:
 def log_to(file: Path) -> None:
     """Set up Luigi's logger ourselves, before Luigi would."""
     InterfaceLogging._configured = True
-    formatter = ZonedFormatter(ZoneInfo(settings.section(settings.mnaas).time_zone))
+    formatter = ZonedFormatter(clock.zone())
     handlers: list[logging.Handler] = [logging.FileHandler(file)]
     if sys.stderr.isatty():
         handlers.append(logging.StreamHandler())

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from operations.entries import day_named, entry_of, night_options, own_options, step_named
+from operations.entries import day_named, night_options, own_options, step_named
 from operations.printing import print_table
 from pipelines.night import Entry
 
@@ -117,7 +117,6 @@ def backfill_command(
     days = days_between(first, last)
     if not days:
         raise click.BadParameter(f"--to {last} is before --from {first}.")
-    entry_of(kind, first, own)
     worst = 0
     left = list(days)
     for day, ended in backfill(kind, days, own, keep_going):

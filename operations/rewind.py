@@ -5,17 +5,14 @@ from __future__ import annotations
 from pipelines import wiring
 from pipelines.night import Entry
 from pipelines.step import Step
+from targets import marker
 from targets.errors import LockTimeoutError
-from targets.marker import forget, markers_of
 
 
 def would_forget(entry: Entry, first: type[Step]) -> list[str]:
     """The markers of this night for that step and those after it."""
-    return [
-        marker.path
-        for marker in markers_of(wiring.markers(), entry.task_family)
-        if marker.run_key == entry.run_key and marker.step >= first.folder()
-    ]
+    markers = wiring.markers()
+    return marker.would_forget(markers, entry.task_family, entry.run_key, first.folder())
 
 
 def rewind(entry: Entry, first: type[Step], forget_list: bool = False) -> list[str]:
@@ -30,6 +27,6 @@ def rewind(entry: Entry, first: type[Step], forget_list: bool = False) -> list[s
     try:
         if forget_list:
             entry.stored().remove()
-        return forget(wiring.markers(), entry.task_family, entry.run_key, first.folder())
+        return marker.forget(wiring.markers(), entry.task_family, entry.run_key, first.folder())
     finally:
         lock.release()

@@ -9,10 +9,14 @@ from zoneinfo import ZoneInfo
 from pipelines import settings
 
 
+def zone() -> ZoneInfo:
+    """The configured time zone."""
+    return ZoneInfo(settings.section(settings.mnaas).time_zone)
+
+
 def local_now() -> str:
     """Now, in the configured time zone, to the second: for people."""
-    zone = ZoneInfo(settings.section(settings.mnaas).time_zone)
-    return datetime.now(zone).isoformat(sep=" ", timespec="seconds")
+    return datetime.now(zone()).isoformat(sep=" ", timespec="seconds")
 
 
 def utc_now() -> str:

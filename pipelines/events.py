@@ -14,7 +14,7 @@ from pipelines.failures import DIED, Failure
 from pipelines.night import RUN_BEGAN, Delivery, Entry
 from pipelines.redaction import redacted
 from pipelines.step import Step
-from pipelines.stored import StoredNight
+from pipelines.stored import StoredNight, run_key_of
 from targets.errors import MnaasError
 
 log = logging.getLogger("luigi-interface.mnaas")
@@ -74,7 +74,7 @@ def recover_done(pipeline: type[Entry]) -> None:
     incidents, name = Incidents(), pipeline.get_task_family()
     for incident in incidents.all_open():
         for day, failure in incident.failures.items() if incident.pipeline == name else ():
-            run_key = f"{day}@{incident.variant}" if incident.variant else day
+            run_key = run_key_of(day, incident.variant)
             night = StoredNight(wiring.state(), name, run_key).read()
             if night and pipeline.done_since(failure.at, day, incident.variant, night):
                 incidents.resolved(name, incident.variant, day)

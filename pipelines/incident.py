@@ -8,6 +8,11 @@ from dataclasses import dataclass, field
 from pipelines.failures import Failure
 
 
+def episode_name(pipeline: str, variant: str) -> str:
+    """What names the one episode that a pipeline and variant can have open."""
+    return f"{pipeline}@{variant}" if variant else pipeline
+
+
 @dataclass(frozen=True)
 class Incident:
     id: str
@@ -25,7 +30,7 @@ class Incident:
 
     @property
     def name(self) -> str:
-        return f"{self.pipeline}@{self.variant}" if self.variant else self.pipeline
+        return episode_name(self.pipeline, self.variant)
 
     def mails(self) -> list[str]:
         """The kinds of mail that this episode has asked for so far."""

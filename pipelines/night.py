@@ -21,7 +21,7 @@ from pipelines import clock, configuration, settings, wiring
 from pipelines.parameters import BusinessDate
 from pipelines.partition_list import digest_of, in_words
 from pipelines.step import Step
-from pipelines.stored import Night, StoredNight
+from pipelines.stored import Night, StoredNight, run_key_of
 from targets.errors import MnaasError
 from targets.file import StoredFile
 from targets.locks import Lock
@@ -106,7 +106,7 @@ class Entry(luigi.WrapperTask):
 
     @property
     def run_key(self) -> str:
-        return f"{self.date}@{self.variant()}" if self.variant() else str(self.date)
+        return run_key_of(self.date, self.variant())
 
     @classmethod
     def steps(cls) -> list[type[Step]]:

@@ -21,7 +21,7 @@ from typing import Any
 
 from pipelines import clock, settings, wiring
 from pipelines.failures import LOG_FILE, Failure, let_hear
-from pipelines.incident import Incident
+from pipelines.incident import Incident, episode_name
 from pipelines.redaction import redacted
 from pipelines.spool import Spooled
 from targets.errors import ConfigError, MarkerError
@@ -68,8 +68,7 @@ class Incidents:
         return closed
 
     def open_for(self, pipeline: str, variant: str) -> Incident | None:
-        name = f"{pipeline}@{variant}" if variant else pipeline
-        path = f"incidents/open/{name}.json"
+        path = f"incidents/open/{episode_name(pipeline, variant)}.json"
         return self._read(path) if self._store.exists(path) else None
 
     def all_open(self) -> list[Incident]:

@@ -19,6 +19,7 @@ import luigi
 from pipelines import clock, settings, wiring
 from pipelines.partition_list import in_words
 from pipelines.progress import Progress
+from pipelines.stored import run_key_of
 from targets.errors import AuditError, TransientError
 from targets.marker import Evidence, Marker, Record, forget
 from targets.schema import Table
@@ -86,7 +87,7 @@ class Step(luigi.Task):
 
     @cached_property
     def run_key(self) -> str:
-        return f"{self.date}@{self.variant}" if self.variant else str(self.date)
+        return run_key_of(self.date, self.variant)
 
     @cached_property
     def digest(self) -> str:

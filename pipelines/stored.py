@@ -9,6 +9,11 @@ from targets.errors import MarkerError
 from targets.store.base import FileStore
 
 
+def run_key_of(date: object, variant: str) -> str:
+    """What names a night among those of its pipeline: 2021-04-30, 2021-04-30@month-2021-04."""
+    return f"{date}@{variant}" if variant else str(date)
+
+
 @dataclass(frozen=True)
 class Night:
     dates: tuple[str, ...]

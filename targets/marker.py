@@ -103,13 +103,18 @@ def markers_of(store: FileStore, pipeline: str, step: str = "") -> list[MarkerFi
     return found
 
 
-def forget(store: FileStore, pipeline: str, run_key: str, from_step: str) -> list[str]:
-    """Remove the run key's markers of this step and those after it, the last step's first."""
-    gone = [
+def would_forget(store: FileStore, pipeline: str, run_key: str, from_step: str) -> list[str]:
+    """The run key's markers of this step and those after it."""
+    return [
         marker.path
         for marker in markers_of(store, pipeline)
         if marker.run_key == run_key and marker.step >= from_step
     ]
+
+
+def forget(store: FileStore, pipeline: str, run_key: str, from_step: str) -> list[str]:
+    """Remove the run key's markers of this step and those after it, the last step's first."""
+    gone = would_forget(store, pipeline, run_key, from_step)
     for path in reversed(gone):
         store.remove(path)
     return gone
