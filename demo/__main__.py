@@ -10,10 +10,11 @@ from dataclasses import asdict
 import click
 
 from demo.data import Size, write_tables
-from demo.files import write_backup_files, write_partition_list
+from demo.files import write_backup_files, write_list, write_partition_list
 from demo.night import show_nights
 from pipelines import configuration, settings, wiring
 from pipelines.customer_aggr.settings import customer_aggr
+from pipelines.traffic_adhoc_aggr.settings import traffic_adhoc_aggr
 from targets.errors import MnaasError
 
 
@@ -49,10 +50,19 @@ def make_data(size: Size) -> None:
         click.echo(f"  {name:<40}{rows:>12,} rows")
     count = write_backup_files(warehouse, root / "backup", size)
     warehouse.close()
-    write_partition_list(configuration.path(settings.section(customer_aggr).partition_list))
+    write_lists(size.dates())
     stamp.write_text(json.dumps(asdict(size)))
     seconds = time.monotonic() - started
     click.echo(f"sample data   {total:,} rows and {count} files in {seconds:.1f} s")
+
+
+def write_lists(days: list[str]) -> None:
+    """The lists of dates that other processes would deliver."""
+    named = settings.section(traffic_adhoc_aggr).partition_lists
+    write_partition_list(configuration.path(settings.section(customer_aggr).partition_list))
+    write_partition_list(configuration.path(named["daily"]))
+    april = [day for day in days if day.startswith("2021-04")]
+    write_list(configuration.path(named["apr21_mismatch"]), april)
 
 
 def _refuse_other_size(there: dict[str, int], size: Size) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from pipelines import tables
+from pipelines.statements import render
 from targets.schema import Table
 from targets.warehouse.base import Statement, Totals, Warehouse
 
@@ -39,7 +40,10 @@ def write_tables(warehouse: Warehouse, size: Size) -> Iterator[tuple[str, int]]:
     yield write_usage(warehouse, size)
     emptied = set(EMPTIED_DAYS) & set(days)
     _write(warehouse, tables.usage_trend_daily_aggr, emptied, _usage(size, "0"))
-    yield _write(warehouse, tables.traffic_details_raw_daily_with_no_dups, days, _calls(size))
+    called = [day for day in days if day not in emptied]
+    yield _write(warehouse, tables.traffic_details_raw_daily_with_no_dups, called, _calls(size))
+    none = f"SELECT * FROM ({_calls(size)}) AS calls WHERE false"
+    _write(warehouse, tables.traffic_details_raw_daily_with_no_dups, emptied, none)
     yield _write(warehouse, tables.org_details, [""], _organisations(size))
     yield _write(warehouse, tables.country_lookup, [""], _COUNTRIES)
     yield _write(warehouse, tables.kpi_measurement, days, _kpis(size))
@@ -50,6 +54,7 @@ def write_tables(warehouse: Warehouse, size: Size) -> Iterator[tuple[str, int]]:
     yield _write(warehouse, tables.gbs_curr_avgconv_rate, [""], _rates(months))
     yield _write(warehouse, tables.bl_cust_bu_co_cogrp_mapping, [""], _mapping(size))
     yield _write(warehouse, tables.table_statistics_customer_aggr, days[:-1], _earlier_nights())
+    yield _write_earlier_calls(warehouse, emptied)
 
 
 def write_usage(warehouse: Warehouse, size: Size) -> tuple[str, int]:
@@ -234,6 +239,21 @@ def _mapping(size: Size) -> str:
             '2020-01-01' AS co_mapping_start_date,
             CASE WHEN i % 10 = 9 THEN '2021-03-31' ELSE '9999-12-31' END AS co_mapping_end_date
         FROM range({size.customers * 2}) AS numbers(i)"""
+
+
+def _write_earlier_calls(warehouse: Warehouse, emptied: set[str]) -> tuple[str, int]:
+    """What the emptied days had when they were aggregated: the calls of the day before."""
+    rows = 0
+    for day in sorted(emptied):
+        before = str(date.fromisoformat(day) - timedelta(days=1))
+        name = "traffic_adhoc_aggr/aggregate_staging"
+        select = render(name, warehouse, run_key="", dates=[before])
+        moved = f"SELECT * REPLACE ('{day}' AS partition_date) FROM ({select.sql}) AS aggregated"
+        final = tables.traffic_aggr_adhoc
+        statement = Statement(f"sample of {final.name}", moved, select.reads)
+        written = warehouse.overwrite(final, [day], statement, "sample", _no_audit)
+        rows += sum(totals.rows for totals in written.values())
+    return tables.traffic_aggr_adhoc.name, rows
 
 
 def _earlier_nights() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from demo.data import EMPTIED_DAYS, LAST_DAY, LATE_DAYS, Size
@@ -13,12 +14,16 @@ TYPES = ("traffic", "tolling", "actives", "activations")
 CUSTOMERS_WITH_FILES = 5
 
 
+def write_list(path: Path, dates: Sequence[str]) -> None:
+    make_folder(path.parent)
+    path.write_text("".join(f"{day}\n" for day in dates))
+
+
 def write_partition_list(path: Path) -> None:
     """The list as upstream leaves it, with its oddities."""
     dates = [*LATE_DAYS, EMPTIED_DAYS[0], "", "WARN: 2 late files"]
     lines = [*dates, LATE_DAYS[1], f"{LAST_DAY:%Y%m%d}"]
-    make_folder(path.parent)
-    path.write_text("\n".join(lines) + "\n")
+    write_list(path, lines)
 
 
 def write_backup_files(warehouse: Warehouse, folder: Path, size: Size) -> int:

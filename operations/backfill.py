@@ -34,9 +34,9 @@ def backfill(
 def _insist_on_lists_of_their_own(entry: Entry) -> None:
     """One list for all days would do the same work again and again, and each day nothing else."""
     another = type(entry)(**{**entry.param_kwargs, "date": entry.date + timedelta(days=1)})
-    if not entry.variant() and entry.delivered_as() == another.delivered_as():
+    listed = entry.list_file()
+    if listed is not None and listed == another.list_file():
         raise ConfigError(
-            f"every day of {entry.task_family} would work on the same list, "
-            f"{entry.delivered_as()}.",
-            "Put {date} into its path in the configuration, or give --month.",
+            f"every day of {entry.task_family} would work on the same list, {listed}.",
+            "Put {date} into its path in the configuration, or give --month where it has one.",
         )

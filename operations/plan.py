@@ -16,7 +16,7 @@ from targets.marker import Marker, markers_of
 @dataclass(frozen=True)
 class PlannedStep:
     step: str
-    legacy_flag: int
+    legacy_flag: int | None
     state: str
     reason: str
     sql: str = ""
@@ -33,7 +33,7 @@ def plan(entry: Entry) -> Plan:
     name = f"{entry.task_family} {entry.run_key}"
     night = entry.planned_night()
     if night is None:
-        return Plan(name, [], _blocked(entry, f"missing: {entry.delivery().output()}"))
+        return Plan(name, [], _blocked(entry, f"missing: {entry.delivery().words()}"))
     if holder := wiring.locks().holder(entry.lock_name()):
         return Plan(name, list(night.dates), _blocked(entry, f"running: {holder}"))
     return Plan(name, list(night.dates), _planned(entry, night))

@@ -88,10 +88,12 @@ def _parsed(kind: type[Entry], arguments: Sequence[str]) -> dict[str, object]:
 
 
 def _arguments(entry: Entry) -> list[str]:
-    drops: list[str] = []
-    if entry.max_drops is not None:
-        drops = ["--max-drops", str(entry.max_drops)]
-    return [*shlex.split(entry.resume())[2:], *drops]
+    """What the resume command says, and what the operator insists on this time."""
+    insisted = []
+    for name, value in entry.insisted().items():
+        flag = f"--{name.replace('_', '-')}"
+        insisted += [flag] if value is True else [flag, str(value)]
+    return [*shlex.split(entry.resume())[2:], *insisted]
 
 
 def _night(entry: Entry, arguments: Sequence[str]) -> Ended:

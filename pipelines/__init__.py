@@ -7,7 +7,8 @@ console.show_plain_errors()
 
 from pipelines import events  # noqa: E402
 from pipelines.customer_aggr.tasks import CustomerAggr  # noqa: E402
+from pipelines.traffic_adhoc_aggr.tasks import TrafficAdhocAggr  # noqa: E402
 
 events.listen()
 
-__all__ = ["CustomerAggr"]
+__all__ = ["CustomerAggr", "TrafficAdhocAggr"]

@@ -160,7 +160,7 @@ def _entry_broken(entry: Entry, error: BaseException | None = None) -> None:
 
 
 def _delivery_missing(delivery: Delivery) -> None:
-    error = f"{delivery.path} has not been delivered."
+    error = f"{delivery.words()} is not there."
     pipeline, variant = delivery.pipeline, delivery.variant
     failure = Failure(
         str(delivery.date), "(missing input)", "MissingInputError", error, delivery.resume

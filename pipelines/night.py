@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import atexit
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -39,18 +39,50 @@ class AlreadyRunning(PidLockAlreadyTakenExit):
 
 
 class Delivery(luigi.ExternalTask):
-    """A file that another process delivers; without it there is nothing to work on."""
+    """What another process delivers; without it there is nothing to work on."""
 
-    path = luigi.Parameter(description="where it should be")
     pipeline = luigi.Parameter(significant=False, description="who waits for it")
     date = luigi.DateParameter(significant=False, description="for which business date")
     variant = luigi.Parameter(significant=False, default="", description="for which variant")
     run_id = luigi.Parameter(significant=False, default="", description="in which run")
     resume = luigi.Parameter(significant=False, default="", description="how to resume")
 
+    def words(self) -> str:
+        """What is waited for."""
+        raise NotImplementedError
+
+
+class FileDelivery(Delivery):
+    path = luigi.Parameter(description="where it should be")
+
+    def words(self) -> str:
+        return str(self.path)
+
     def output(self) -> luigi.Target:
         path = Path(self.path)
         return StoredFile(LocalStore(path.parent), path.name)
+
+
+class NightDelivery(Delivery):
+    """A night of another pipeline, done with whatever list."""
+
+    awaited = luigi.Parameter(description="the pipeline whose night it is")
+
+    def words(self) -> str:
+        return f"the night {self.awaited} {self.date}"
+
+    def output(self) -> luigi.Target:
+        return NightDone(self.awaited, run_key_of(self.date, ""))
+
+
+class NightDone(luigi.Target):
+    def __init__(self, pipeline: str, run_key: str) -> None:
+        self.pipeline = pipeline
+        self.run_key = run_key
+
+    def exists(self) -> bool:
+        entry: type[Entry] = luigi.task_register.Register.get_task_cls(self.pipeline)
+        return self.run_key in entry.done_keys()
 
 
 class Entry(luigi.WrapperTask):
@@ -59,12 +91,6 @@ class Entry(luigi.WrapperTask):
     last_step: ClassVar[type[Step]]
 
     date = BusinessDate(description="the business date, YYYY-MM-DD; there is no default")
-    max_drops = luigi.OptionalIntParameter(
-        default=None,
-        significant=False,
-        description="drop up to so many partitions, whatever the configuration allows",
-    )
-
     stored_only = luigi.BoolParameter(
         default=False,
         significant=False,
@@ -80,9 +106,17 @@ class Entry(luigi.WrapperTask):
         """What the night is asked to work on now; None when that has not been delivered."""
         raise NotImplementedError
 
-    def delivered_as(self) -> Path:
-        """The file that `current_dates` comes from."""
+    def delivery(self) -> Delivery:
+        """The external task to wait for when `current_dates` are not there."""
         raise NotImplementedError
+
+    def list_file(self) -> Path | None:
+        """The file that `current_dates` come from, where they come from one."""
+        return None
+
+    def insisted(self) -> Mapping[str, Any]:
+        """What the operator insists on in this run, for the steps."""
+        return {}
 
     def resume(self) -> str:
         """The command that goes on with this night."""
@@ -93,10 +127,10 @@ class Entry(luigi.WrapperTask):
         )
         return f"mnaas run {self.task_family} --date {self.date}{''.join(own)}"
 
-    def delivery(self) -> Delivery:
-        """The external task to wait for when there is nothing to work on."""
-        return Delivery(
-            path=str(self.delivered_as()),
+    def delivered(self, kind: type[Delivery], **what: str) -> Delivery:
+        """An external task of this night."""
+        return kind(
+            **what,
             pipeline=self.task_family,
             date=self.date,
             variant=self.variant(),
@@ -109,7 +143,13 @@ class Entry(luigi.WrapperTask):
         return run_key_of(self.date, self.variant())
 
     @classmethod
+    def last(cls) -> type[Step]:
+        """The step that ends a night here; a site may leave out some behind it."""
+        return cls.last_step
+
+    @classmethod
     def steps(cls) -> list[type[Step]]:
+        """All of them, also those that are left out here."""
         return cls.last_step.chain()
 
     def step(self, kind: type[Step], night: Night) -> Step:
@@ -119,7 +159,7 @@ class Entry(luigi.WrapperTask):
             asked=digest_of(night.dates),
             dates=night.dates,
             run_id=night.run_id,
-            max_drops=self.max_drops,
+            insisted=self.insisted(),
             resume=self.resume(),
         )
 
@@ -152,7 +192,7 @@ class Entry(luigi.WrapperTask):
         log.info("partitions     %s", in_words(night.dates))
         self.stored().write(night)
         atexit.register(self._end)
-        return self.step(self.last_step, night)
+        return self.step(self.last(), night)
 
     def _end(self) -> None:
         """At the process's end in order: a run that leaves this out has died."""
@@ -186,7 +226,7 @@ class Entry(luigi.WrapperTask):
         return night is not None and self.is_done(night)
 
     def is_done(self, night: Night) -> bool:
-        return self.step(self.last_step, night).marker.exists()
+        return self.step(self.last(), night).marker.exists()
 
     def stored(self) -> StoredNight:
         return StoredNight(wiring.state(), self.task_family, self.run_key)
@@ -213,7 +253,7 @@ class Entry(luigi.WrapperTask):
     @classmethod
     def done_since(cls, moment: str, day: str, variant: str, night: Night) -> bool:
         """Whether that night's last marker is there and younger than a moment."""
-        last = cls.last_step(
+        last = cls.last()(
             date=date.fromisoformat(day), variant=variant, asked=digest_of(night.dates)
         ).marker
         if not last.exists():
@@ -230,7 +270,7 @@ class Entry(luigi.WrapperTask):
     @classmethod
     def done_keys(cls) -> set[str]:
         """The run keys that were done at all, with whatever list: one listing."""
-        last = cls.last_step
+        last = cls.last()
         listed = markers_of(wiring.markers(), last.pipeline(), last.folder())
         return {marker.run_key for marker in listed}
 

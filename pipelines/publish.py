@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from pipelines import clock, wiring
+from pipelines.refreshing import RefreshLoop, not_needed
 from pipelines.step import Step
 from targets.errors import AuditError, TooManyDropsError
 from targets.marker import Evidence
@@ -16,30 +17,69 @@ from targets.warehouse.base import Audit, Statement, Totals
 
 
 def publish(
-    step: Step, final: Table, select: Statement, staged: Mapping[str, Totals], source_read: str
+    step: Step,
+    final: Table,
+    partitions: Iterable[str],
+    select: Statement,
+    expected: Mapping[str, Totals],
+    source_read: str,
+    *,
+    force: bool = False,
+    in_place: RefreshLoop | None = None,
 ) -> Evidence:
-    """Overwrite the staged partitions by the rows of a SELECT, whose totals are `staged`."""
+    """Overwrite partitions by the rows of a SELECT, whose totals are expected to be these.
+
+    Those that were published from a source read later are left alone, unless by force.
+    """
     record = PublishedRecord(wiring.state(), final.name)
-    newer = record.newer_than(source_read, staged)
-    partitions = [value for value in sorted(staged) if value not in newer]
+    newer = {} if force else record.newer_than(source_read, partitions)
+    leaving = [value for value in sorted(partitions) if value not in newer]
     publication = Publication(step.run_id, step.run_key, source_read)
+    evidence = _overwrite(step, final, leaving, select, expected, publication, in_place)
+    warnings = [left_alone(value, by) for value, by in sorted(newer.items())]
+    return evidence.with_warnings(warnings)
+
+
+def add(
+    step: Step, final: Table, select: Statement, expected: Mapping[str, Totals], source_read: str
+) -> Evidence:
+    """Overwrite partitions by a SELECT that gives what they hold and more: no night takes away."""
+    publication = Publication(step.run_id, step.run_key, source_read)
+    return _overwrite(step, final, sorted(expected), select, expected, publication, None)
+
+
+def _overwrite(
+    step: Step,
+    final: Table,
+    partitions: Sequence[str],
+    select: Statement,
+    expected: Mapping[str, Totals],
+    publication: Publication,
+    in_place: RefreshLoop | None,
+) -> Evidence:
+    record = PublishedRecord(wiring.state(), final.name)
     record.write(partitions, publication)
-    written = step.warehouse.overwrite(
-        final,
-        partitions,
-        select,
-        step.version,
-        same_as({value: staged[value] for value in partitions}, final),
-        step.progress,
-    )
-    step.warehouse.refresh(final, partitions)
+    written: dict[str, Totals] = {}
+    # In place, each partition is there as soon as it is written, and not when all of them are.
+    portions = [[value] for value in partitions] if in_place else [partitions]
+    with in_place or not_needed():
+        for portion in portions:
+            written |= step.warehouse.overwrite(
+                final,
+                portion,
+                select,
+                step.version,
+                same_as({value: expected[value] for value in portion if value in expected}, final),
+                step.progress,
+                lambda value: step.warehouse.refresh(final, [value]),
+            )
     record.write(partitions, publication.confirmed())
     rows, sums = summed(written.values())
     return Evidence(
         rows=rows,
         sums=sums,
-        partitions={value: totals.rows for value, totals in sorted(written.items())},
-        warnings=[left_alone(value, by) for value, by in sorted(newer.items())],
+        partitions={value: written[value].rows if value in written else 0 for value in partitions},
+        warnings=in_place.failures if in_place else (),
     )
 
 

@@ -40,15 +40,16 @@ class Step(luigi.Task):
     asked = luigi.Parameter(description="digest of what the night works on")
     dates = luigi.ListParameter(significant=False, default=(), description="the night's list")
     run_id = luigi.Parameter(significant=False, default="", description="the run's id")
-    max_drops = luigi.OptionalIntParameter(
-        significant=False, default=None, description="drop at most so many partitions"
+    insisted = luigi.DictParameter(
+        significant=False,
+        default=dict[str, Any](),
+        description="what the operator insists on in this run",
     )
-
     resume = luigi.Parameter(significant=False, default="", description="how to resume the night")
     attempt = 0
 
     after: ClassVar[type[Step] | None] = None
-    legacy_flag: ClassVar[int]
+    legacy_flag: ClassVar[int | None] = None  # its number in the legacy job, where it had one
 
     # What an author writes.
 
@@ -112,7 +113,7 @@ class Step(luigi.Task):
             asked=self.asked,
             dates=self.dates,
             run_id=self.run_id,
-            max_drops=self.max_drops,
+            insisted=self.insisted,
             resume=self.resume,
         )
 

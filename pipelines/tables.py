@@ -33,6 +33,18 @@ traffic_details_raw_daily_with_no_dups = table(
 )
 org_details = table("org_details", "orgno BIGINT, orgname STRING")
 country_lookup = table("country_lookup", "mcc STRING, country STRING")
+traffic_aggr_adhoc = table(
+    "traffic_aggr_adhoc",
+    "customernumber STRING, customername STRING, businessunit STRING, department STRING, "
+    "costcenter STRING, traffictype STRING, calltype STRING, mcc STRING, mnc STRING, "
+    "country STRING, data_usage_in_mb DECIMAL(20,4), data_usage_in_kb DECIMAL(20,4), "
+    "voice_usage_in_secs BIGINT, voice_usage_in_mins DECIMAL(20,4), sms_usage BIGINT, "
+    "whole_sale_cost_1 DECIMAL(20,4), whole_sale_cost_2 DECIMAL(20,4), "
+    "whole_sale_cost_3 DECIMAL(20,4), whole_sale_cost_4 DECIMAL(20,4), "
+    "whole_sale_cost_5 DECIMAL(20,4), tadigcode STRING, apn STRING, technologytype STRING, "
+    "sim STRING, sim_type STRING, msisdn STRING, vin STRING, calldate STRING, noofcdrids BIGINT",
+    "partition_date",
+)
 
 customers_files_records_count = table(
     "customers_files_records_count",
@@ -69,7 +81,7 @@ telena_file_record_count = table(
     "file_date",
 )
 
-_STAGED = (table_statistics_customer_aggr,)
+_STAGED = (table_statistics_customer_aggr, traffic_aggr_adhoc)
 TABLES = {
     declared.name: declared
     for declared in (

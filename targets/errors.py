@@ -5,6 +5,7 @@ MnaasError
   PartitionListError        a partition list holds a line that is not a date
   SchemaError               a name or a value that cannot stand in SQL or in a path
   MissingInputError         something that another process delivers is not there
+  SourceError               what a source holds contradicts itself
   TransientError            may work when the whole step is tried again
     LostConnectionError     the other side went away, or a file changed under a query
     DeadlineError           the other side did not answer in time
@@ -48,6 +49,10 @@ class SchemaError(MnaasError):
 
 
 class MissingInputError(MnaasError):
+    pass
+
+
+class SourceError(MnaasError):
     pass
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -28,6 +28,9 @@ class Evidence:
     files: Sequence[Mapping[str, Any]] = ()
     warnings: Sequence[str] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
+
+    def with_warnings(self, more: Sequence[str]) -> Evidence:
+        return replace(self, warnings=[*self.warnings, *more])
 
 
 @dataclass(frozen=True)

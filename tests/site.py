@@ -24,6 +24,14 @@ from targets.warehouse.duckdb import DuckDBWarehouse
 REPOSITORY = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 DATE = "2021-04-30"
+# The tables and the folder of the file store that a pipeline writes.
+LEAVES = {
+    "CustomerAggr": (
+        ("table_statistics_customer_aggr", "table_statistics_customer_aggr_staging"),
+        "customer_aggr",
+    ),
+    "TrafficAdhocAggr": (("traffic_aggr_adhoc", "traffic_aggr_adhoc_staging"), "none"),
+}
 VOLATILE = ("run_id", "host", "version", "started", "ended", "attempts")
 
 
@@ -86,12 +94,16 @@ class Site:
             output, _ = process.communicate(timeout=120)
         return Outcome(process.returncode, output)
 
-    def night_command(self, date: str = DATE, *more: str, local: bool = True) -> list[str]:
+    def night_command(
+        self, date: str = DATE, *more: str, local: bool = True, pipeline: str = "CustomerAggr"
+    ) -> list[str]:
         scheduler = ["--local-scheduler"] if local else []
-        return ["luigi", "--module", "pipelines", "CustomerAggr", "--date", date, *more, *scheduler]
+        return ["luigi", "--module", "pipelines", pipeline, "--date", date, *more, *scheduler]
 
-    def night(self, date: str = DATE, *more: str, local: bool = True) -> Outcome:
-        return self.run(*self.night_command(date, *more, local=local))
+    def night(
+        self, date: str = DATE, *more: str, local: bool = True, pipeline: str = "CustomerAggr"
+    ) -> Outcome:
+        return self.run(*self.night_command(date, *more, local=local, pipeline=pipeline))
 
     # What it holds.
 
@@ -114,9 +126,11 @@ class Site:
     def final_dates(self) -> list[str]:
         return self.warehouse().partitions(TABLES["table_statistics_customer_aggr"])
 
-    def replace_source(self, day: str, select: str | None) -> None:
+    def replace_source(
+        self, day: str, select: str | None, name: str = "usage_trend_daily_aggr"
+    ) -> None:
         """Other rows for one day of the source; None takes the partition away."""
-        source: Table = TABLES["usage_trend_daily_aggr"]
+        source: Table = TABLES[name]
         warehouse = self.warehouse()
         if select is None:
             warehouse.drop_partitions(source, [day])
@@ -135,21 +149,26 @@ class Site:
             for path in sorted(folder.rglob("*.json"))
         }
 
-    def state(self) -> dict[str, Any]:
+    def rewrite(self, name: str, select: str, partition: str = "") -> None:
+        """Other rows for a partition of a table, or for a table without partitions."""
+        warehouse = self.warehouse()
+        read = {table: None for table in TABLES if f"mnaas.{table} " in f"{select} "}
+        statement = Statement("test", select, read)
+        warehouse.overwrite(TABLES[name], [partition], statement, "test", lambda _written: None)
+        warehouse.close()
+
+    def state(self, pipeline: str = "CustomerAggr") -> dict[str, Any]:
         """All that a night leaves, without what differs from run to run."""
+        tables, folder = LEAVES[pipeline]
         markers = self.markers()
         for marker in markers.values():
             for name in VOLATILE:
                 del marker[name]
             marker["evidence"]["details"].pop("source_read", None)
-        files = {
-            info.path: self.store().checksum(info.path)
-            for info in self.store().list("customer_aggr")
-        }
+        files = {info.path: self.store().checksum(info.path) for info in self.store().list(folder)}
         return {
-            "final": self.final(),
-            "final dates": self.final_dates(),
-            "staging": self.rows("table_statistics_customer_aggr_staging"),
+            "tables": {name: self.rows(name) for name in tables},
+            "partitions": {name: self.warehouse().partitions(TABLES[name]) for name in tables},
             "files": files,
             "markers": markers,
         }

@@ -2,62 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import timedelta
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
 import luigi
 
-from pipelines import clock, configuration, settings, wiring
+from pipelines import clock, configuration, settings, staging, wiring
 from pipelines.customer_aggr.settings import customer_aggr
-from pipelines.night import Entry
+from pipelines.listed import ListedEntry, ListedStep
 from pipelines.parameters import BusinessMonth
-from pipelines.partition_list import days_of, read_list
-from pipelines.publish import (
-    publish,
-    summed,
-    verify_published,
-    verify_withdrawn,
-    withdraw,
-)
+from pipelines.partition_list import days_of
+from pipelines.publish import verify_published, verify_withdrawn
 from pipelines.statements import render
-from pipelines.step import Step
 from pipelines.tables import table_statistics_customer_aggr as FINAL
 from pipelines.tables import usage_trend_daily_aggr as SOURCE
-from targets.errors import AuditError, MissingInputError
 from targets.file import StoredFile
 from targets.marker import Evidence
 from targets.schema import Table
-from targets.table import TablePartitions
-from targets.warehouse.base import Statement, Totals
+from targets.warehouse.base import Statement
 
 STAGING = FINAL.staging()
 
 
-class CustomerAggrStep(Step):
+class CustomerAggrStep(ListedStep):
     task_namespace = "CustomerAggr"
+    source = SOURCE
+    final = FINAL
 
     @property
     def site(self) -> customer_aggr:
         return settings.section(customer_aggr)
-
-    def staged(self) -> Mapping[str, Totals]:
-        """The totals of this night's staged rows, by date."""
-        return self.warehouse.totals(STAGING, [self.run_key], by="partition_date")
-
-    def source(self, dates: Sequence[str]) -> TablePartitions:
-        return TablePartitions(self.warehouse, SOURCE, dates)
-
-    def refuse_missing(self, missing: Sequence[str]) -> None:
-        if missing and self.site.missing_source == "refuse":
-            raise MissingInputError(
-                f"{SOURCE.name} has no partition {', '.join(missing)}, which the list names. "
-                "Nothing was changed.",
-                "Rerun when it is there. Was it listed by mistake? Mend the list, then: "
-                f"{self.resume.replace(' run ', ' rewind ')} --from CreateFile --forget-list",
-            )
 
 
 class CreateFile(CustomerAggrStep):
@@ -78,28 +53,19 @@ class CreateFile(CustomerAggrStep):
 
     def work(self) -> Evidence:
         read_at = clock.utc_now()
-        missing = self.source(self.dates).missing()
-        self.refuse_missing(missing)
+        missing = self.missing_from_source()
         with self.file.store.writing(self.file.path) as local:
             rows = self.warehouse.export(self.select(self.dates), local, self.progress)
-            vanished = set(self.source(self.dates).missing()) - set(missing)
-            self.refuse_missing(sorted(vanished))
-        warnings = [f"{SOURCE.name} has no partition {day}" for day in missing]
-        if not self.dates:
-            warnings.append("the list is empty: there is nothing to do")
+            self.refuse_vanished(missing)
         return Evidence(
             rows=rows,
-            files=[self.description()],
-            warnings=warnings,
+            files=[staging.describe(self.file)],
+            warnings=self.warnings_of(missing),
             details={"source_read": read_at},
         )
 
     def select(self, dates: Sequence[str]) -> Statement:
         return render("customer_aggr/create_file", self.warehouse, dates=dates)
-
-    def description(self) -> dict[str, str | int]:
-        store, path = self.file.store, self.file.path
-        return {"path": path, "size": store.size(path), "sha256": store.checksum(path)}
 
 
 class LoadStaging(CustomerAggrStep):
@@ -113,39 +79,10 @@ class LoadStaging(CustomerAggrStep):
 
     def work(self) -> Evidence:
         create = self.sibling(CreateFile)
-        created = create.marker.read().evidence
-        if create.description() != created.files[0]:
-            raise AuditError(
-                f"{create.file.path} is not the file that CreateFile wrote.",
-                "Remove the file and rerun: it is then made again.",
-            )
-
-        def audit(written: Mapping[str, Totals]) -> None:
-            rows, _ = summed(written.values())
-            if rows != created.rows:
-                raise AuditError(
-                    f"{create.file.path} has {created.rows} lines, and {rows} were staged.",
-                    "Nothing was switched. Rerun.",
-                )
-
-        with create.file.store.reading(create.file.path) as local:
-            self.warehouse.load_file(STAGING, self.run_key, local, self.version, audit)
-        self._expire()
-        staged = self.staged()
-        rows, sums = summed(staged.values())
-        return Evidence(
-            rows=rows,
-            sums=sums,
-            partitions={day: totals.rows for day, totals in sorted(staged.items())},
-        )
-
-    def _expire(self) -> None:
-        """Forget the staged rows and files of nights that are long over."""
-        oldest = str(self.date - timedelta(days=self.site.staging_retention_days))
-        expired = [key for key in self.warehouse.partitions(STAGING) if key[:10] < oldest]
-        self.warehouse.drop_partitions(STAGING, expired)
-        for key in expired:
+        staging.load(self, STAGING, create.file, create.marker.read().evidence, CreateFile)
+        for key in staging.expire(self, STAGING, self.site.staging_retention_days):
             wiring.files().remove(self.site.output_file.format(run_key=key))
+        return staging.as_evidence(staging.staged_by(self, STAGING, "partition_date"))
 
 
 class PublishPartitions(CustomerAggrStep):
@@ -158,16 +95,7 @@ class PublishPartitions(CustomerAggrStep):
         return (FINAL,)
 
     def work(self) -> Evidence:
-        staged = self.staged()
-        loaded = self.evidence_of(LoadStaging).partitions
-        if {day: totals.rows for day, totals in staged.items()} != loaded:
-            raise AuditError(
-                f"{STAGING.name} {self.run_key} does not hold the rows that LoadStaging wrote.",
-                "Somebody else writes it, or it has expired. Redo it: "
-                f"{self.resume.replace(' run ', ' rewind ')} --from LoadStaging",
-            )
-        source_read = self.evidence_of(CreateFile).details["source_read"]
-        return publish(self, FINAL, self.select(sorted(staged)), staged, source_read)
+        return self.publish_staged(staged_in=LoadStaging, read_in=CreateFile)
 
     def select(self, dates: Sequence[str]) -> Statement:
         name = "customer_aggr/publish_partitions"
@@ -187,25 +115,13 @@ class DropStalePartitions(CustomerAggrStep):
         return (FINAL,)
 
     def work(self) -> Evidence:
-        staged = self.evidence_of(LoadStaging).partitions
-        listed: tuple[str, ...] = self.dates
-        unstaged = [day for day in listed if day not in staged]
-        missing = self.source(unstaged).missing()
-        self.refuse_missing(missing)
-        stale = self.source(unstaged).without_rows()
-        filled = set(unstaged) - set(missing) - set(stale)
-        if self.site.missing_source == "drop":
-            stale += missing
-        limit = self.site.max_drops if self.max_drops is None else self.max_drops
-        evidence = withdraw(self, FINAL, sorted(stale), limit)
-        late = [f"{day} kept: its source has rows by now; list it again" for day in sorted(filled)]
-        return replace(evidence, warnings=[*evidence.warnings, *late])
+        return self.drop_stale(staged_in=LoadStaging)
 
     def verify(self, evidence: Evidence) -> None:
         verify_withdrawn(self, FINAL, evidence)
 
 
-class CustomerAggr(Entry):
+class CustomerAggr(ListedEntry):
     """Daily customer statistics of the dates in the partition list, or of a whole month."""
 
     last_step = DropStalePartitions
@@ -218,8 +134,10 @@ class CustomerAggr(Entry):
     def variant(self) -> str:
         return f"month-{self.month}" if self.month else ""
 
-    def current_dates(self) -> Sequence[str] | None:
-        return days_of(self.month, self.date) if self.month else read_list(self.delivered_as())
-
-    def delivered_as(self) -> Path:
+    def list_file(self) -> Path | None:
+        if self.month:
+            return None
         return configuration.path(settings.section(customer_aggr).partition_list, date=self.date)
+
+    def current_dates(self) -> Sequence[str] | None:
+        return days_of(self.month, self.date) if self.month else super().current_dates()

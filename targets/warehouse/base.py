@@ -17,6 +17,7 @@ from targets.schema import Column, Table
 Value = str | int | Decimal | date | None
 Row = tuple[Any, ...]
 Progress = Callable[[float, str], None]
+Switched = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,10 @@ Audit = Callable[[Mapping[str, Totals]], None]
 
 
 def no_progress(_fraction: float, _message: str) -> None:
+    pass
+
+
+def nobody_hears(_partition: str) -> None:
     pass
 
 
@@ -81,11 +86,13 @@ class Warehouse(ABC):
         version: str,
         audit: Audit,
         progress: Progress = no_progress,
+        switched: Switched = nobody_hears,
     ) -> Mapping[str, Totals]:
         """Replace exactly these partitions by the rows of a SELECT.
 
         The rows are written aside under `version`; `audit` gets their totals by partition and
-        raises AuditError to stop; only then is each partition switched, one atomic step each.
+        raises AuditError to stop; only then is each partition switched, one atomic step each, of
+        which `switched` hears.
         """
 
     @abstractmethod

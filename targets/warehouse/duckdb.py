@@ -20,9 +20,11 @@ from targets.warehouse.base import (
     Progress,
     Row,
     Statement,
+    Switched,
     Totals,
     Warehouse,
     no_progress,
+    nobody_hears,
     read_totals,
     totals_sql,
 )
@@ -107,6 +109,7 @@ class DuckDBWarehouse(Warehouse):
         version: str,
         audit: Audit,
         progress: Progress = no_progress,
+        switched: Switched = nobody_hears,
     ) -> Mapping[str, Totals]:
         if not partitions:
             return {}
@@ -118,6 +121,8 @@ class DuckDBWarehouse(Warehouse):
                 written = self._totals_aside(table, partitions, aside)
                 audit(written)
                 self._parquet.switch(table, partitions, aside)
+                for value in partitions:
+                    switched(value)
             finally:
                 self._parquet.clear(aside)
         return written
