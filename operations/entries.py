@@ -65,7 +65,13 @@ def own_options(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(kind=name, own=_parsed(name, given), **options)
 
     for key, parameter in _own_parameters().items():
-        with_own = click.option(_flag(key), key, help=parameter.description)(with_own)
+        # A flag comes as text like the others, for the parameter to parse.
+        flag = isinstance(parameter, luigi.BoolParameter)
+        more: dict[str, Any] = (
+            {"is_flag": True, "flag_value": "true", "default": None} if flag else {}
+        )
+        option = click.option(_flag(key), key, help=parameter.description, **more)
+        with_own = option(with_own)
     return click.argument("name", callback=pipeline_named, metavar="PIPELINE")(with_own)
 
 

@@ -7,8 +7,11 @@ console.show_plain_errors()
 
 from pipelines import events  # noqa: E402
 from pipelines.customer_aggr.tasks import CustomerAggr  # noqa: E402
+from pipelines.customer_invoice_summary_estimated.tasks import (  # noqa: E402
+    CustomerInvoiceSummaryEstimated,
+)
 from pipelines.traffic_adhoc_aggr.tasks import TrafficAdhocAggr  # noqa: E402
 
 events.listen()
 
-__all__ = ["CustomerAggr", "TrafficAdhocAggr"]
+__all__ = ["CustomerAggr", "CustomerInvoiceSummaryEstimated", "TrafficAdhocAggr"]

@@ -59,7 +59,10 @@ def digest_of(dates: Iterable[str]) -> str:
 
 
 def in_words(dates: Iterable[str]) -> str:
-    return ", ".join(_spans(sorted(dates))) or "none"
+    """Dates with runs of days shortened; months as they are."""
+    listed = sorted(dates)
+    spans = listed if any(len(entry) < 10 for entry in listed) else _spans(listed)
+    return ", ".join(spans) or "none"
 
 
 def _spans(dates: list[str]) -> Iterator[str]:

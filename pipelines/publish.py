@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 from pipelines import clock, wiring
 from pipelines.refreshing import RefreshLoop, not_needed
@@ -13,7 +14,7 @@ from targets.marker import Evidence
 from targets.published import Publication, PublishedRecord
 from targets.schema import Table
 from targets.table import TablePartitions
-from targets.warehouse.base import Audit, Statement, Totals
+from targets.warehouse.base import Audit, Statement, Totals, spelled
 
 
 def publish(
@@ -137,6 +138,24 @@ def same_as(expected: Mapping[str, Totals], table: Table) -> Audit:
                     f"expected {expected.get(value)}. Nothing was switched.",
                     "Rerun. If it comes again, compare the staged rows with the SQL file.",
                 )
+
+    return audit
+
+
+def conserved(table: Table, source: Mapping[str, Any]) -> Audit:
+    """An audit against sums of the source: joins have neither dropped rows nor doubled them."""
+    expected = {name: spelled(value) for name, value in source.items()}
+
+    def audit(written: Mapping[str, Totals]) -> None:
+        _, sums = summed(written.values())
+        staged = {name: sums.get(name, "0") for name in expected}
+        if staged != expected:
+            raise AuditError(
+                f"{table.name}: the sums are {staged}, and those of the source {expected}. "
+                "Nothing was switched.",
+                "Rerun. If it comes again, look for a join in a SQL file of yours that doubles or "
+                "drops rows.",
+            )
 
     return audit
 

@@ -68,6 +68,16 @@ bl_cust_bu_co_cogrp_mapping = table(
     "org_id BIGINT, org_name STRING, contract_offer_group STRING, commercial_offer STRING, "
     "co_mapping_start_date STRING, co_mapping_end_date STRING",
 )
+customer_invoice_summary_estimated = table(
+    "customer_invoice_summary_estimated",
+    "org_id BIGINT, org_name STRING, contract_offer_group STRING, commercial_offer STRING, "
+    "currency STRING, base_amount DECIMAL(20,4), overage_amount DECIMAL(20,4), "
+    "service_amount DECIMAL(20,4), non_invoice_amount DECIMAL(20,4), total_amount DECIMAL(20,4), "
+    "avg_conv_rate DECIMAL(20,8), base_amount_usd DECIMAL(20,4), "
+    "overage_amount_usd DECIMAL(20,4), service_amount_usd DECIMAL(20,4), "
+    "non_invoice_amount_usd DECIMAL(20,4), total_amount_usd DECIMAL(20,4)",
+    "partition_date",
+)
 
 kpi_measurement = table(
     "kpi_measurement",
@@ -81,7 +91,11 @@ telena_file_record_count = table(
     "file_date",
 )
 
-_STAGED = (table_statistics_customer_aggr, traffic_aggr_adhoc)
+_STAGED = (
+    table_statistics_customer_aggr,
+    traffic_aggr_adhoc,
+    customer_invoice_summary_estimated,
+)
 TABLES = {
     declared.name: declared
     for declared in (

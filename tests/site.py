@@ -30,6 +30,10 @@ LEAVES = {
         ("table_statistics_customer_aggr", "table_statistics_customer_aggr_staging"),
         "customer_aggr",
     ),
+    "CustomerInvoiceSummaryEstimated": (
+        ("customer_invoice_summary_estimated", "customer_invoice_summary_estimated_staging"),
+        "none",
+    ),
     "TrafficAdhocAggr": (("traffic_aggr_adhoc", "traffic_aggr_adhoc_staging"), "none"),
 }
 VOLATILE = ("run_id", "host", "version", "started", "ended", "attempts")

@@ -19,7 +19,7 @@ from tests.site import LEAVES, Outcome, Site
 
 PARTS = 8  # the instants are dealt out to so many tests, which run side by side
 # Of CustomerAggr every instant; of the others, which are built alike, about so many of them.
-SOME = 24
+SOME = 16
 PIPELINES = list(LEAVES)
 
 

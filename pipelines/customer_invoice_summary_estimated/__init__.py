@@ -1,0 +1,1 @@
+"""CustomerInvoiceSummaryEstimated: what each customer will be charged for the month, so far."""
