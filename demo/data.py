@@ -14,6 +14,7 @@ from targets.warehouse.base import Statement, Totals, Warehouse
 LAST_DAY = date(2021, 4, 30)
 # These had rows once and their source is empty by now; the first of them is listed.
 EMPTIED_DAYS = ("2021-04-11", "2021-04-18")
+CUSTOMERS_WITH_FILES = 5  # so many customers have files on the last day
 LATE_DAYS = ("2021-03-31", "2021-04-28", "2021-04-29")  # published before their last rows came
 
 
@@ -173,8 +174,17 @@ _COUNTRIES = """
 _PROCESSES = "list_value('traffic', 'actives', 'activations', 'tolling')"
 
 
+def _is_missing(size: Size) -> str:
+    """Whether the last of a customer's four files of a process and day was never passed on."""
+    return f"{_dice(size, 41, 7, row=f'i % {size.customers * 4}')} = 0"
+
+
+def _has_files(size: Size) -> str:
+    return f"(day <> '{LAST_DAY}' OR i % {size.customers} < {CUSTOMERS_WITH_FILES})"
+
+
 def _kpis(size: Size) -> str:
-    generated = f"CASE WHEN {_dice(size, 41, 25)} = 0 THEN 3 ELSE 4 END"
+    generated = f"CASE WHEN {_is_missing(size)} THEN 3 ELSE 4 END"
     return f"""
         SELECT {_PROCESSES}[i // {size.customers} % 4 + 1] AS process_name,
             {_customer_name(size)} AS customer,
@@ -182,10 +192,10 @@ def _kpis(size: Size) -> str:
                 AS kpi_name,
             CASE WHEN i < {size.customers * 4} THEN 4 ELSE {generated} END AS kpi_value,
             day AS file_date
-        FROM {_days(size, str(size.customers * 8))}"""
+        FROM {_days(size, str(size.customers * 8))} WHERE {_has_files(size)}"""
 
 
-def _received(size: Size) -> str:
+def _received(size: Size, only: str = "true") -> str:
     return f"""
         SELECT filename, customer, customer || '_' || filename AS customer_filename,
             {_dice(size, 42, 5000)} AS record_count, process_name, day AS file_date
@@ -193,7 +203,14 @@ def _received(size: Size) -> str:
                 {_customer_name(size)} AS customer,
                 printf('%s_%s%02d0000.csv', list_value('HOL_01', 'HOL_02', 'SNG_01')[i % 3 + 1],
                     replace(day, '-', ''), i // {size.customers * 4} * 6) AS filename
-            FROM {_days(size, str(size.customers * 16))}) AS named"""
+            FROM {_days(size, str(size.customers * 16))}
+            WHERE {_has_files(size)} AND {only}) AS named"""
+
+
+def passed_on(size: Size) -> str:
+    """What was received and not lost on its way."""
+    lost = f"i // {size.customers * 4} = 3 AND {_is_missing(size)}"
+    return _received(size, f"NOT ({lost})")
 
 
 def _counted(size: Size) -> str:
@@ -202,8 +219,7 @@ def _counted(size: Size) -> str:
             file_date || ' 00:00:00' AS file_timestamp, record_count,
             record_count * 120 AS file_size, md5(customer_filename) AS checksum,
             customer_filename || '.sem' AS checksum_name, file_date
-        FROM ({_received(size)}) AS received
-        WHERE record_count % 97 <> 0"""
+        FROM ({passed_on(size)}) AS received"""
 
 
 def _charges(size: Size, number: int) -> str:

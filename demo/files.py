@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from demo.data import EMPTIED_DAYS, LAST_DAY, LATE_DAYS, Size
+from demo.data import EMPTIED_DAYS, LAST_DAY, LATE_DAYS, Size, passed_on
 from targets.store.local import make_folder
 from targets.warehouse.base import Statement, Warehouse
-
-TYPES = ("traffic", "tolling", "actives", "activations")
-CUSTOMERS_WITH_FILES = 5
 
 
 def write_list(path: Path, dates: Sequence[str]) -> None:
@@ -27,29 +26,40 @@ def write_partition_list(path: Path) -> None:
 
 
 def write_backup_files(warehouse: Warehouse, folder: Path, size: Size) -> int:
-    """Call records of the last day as files of a few customers, one COPY a file."""
-    written = []
-    for kind in TYPES:
-        make_folder(folder / kind)
-        for number in range(min(CUSTOMERS_WITH_FILES, size.customers)):
-            name = f"customer_{number + 1:04d}_HOL_01_{LAST_DAY:%Y%m%d}0200.csv"
-            rows = Statement(
-                name,
-                "SELECT cdrid, sim, msisdn, bytes FROM "
-                f"mnaas.traffic_details_raw_daily_with_no_dups "
-                f"WHERE tcl_secs_id = {100001 + number} ORDER BY cdrid",
-                {"traffic_details_raw_daily_with_no_dups": frozenset([str(LAST_DAY)])},
-            )
-            warehouse.export(rows, folder / kind / name)
-            written.append(folder / kind / name)
-    _write_companions(written)
-    return len(written)
+    """The files of the last day that were passed on, with call records of their customers."""
+    calls = "traffic_details_raw_daily_with_no_dups"
+    passed = f"SELECT * FROM ({passed_on(size)}) AS passed WHERE file_date = '{LAST_DAY}'"
+    listed = warehouse.query(Statement("files", f"{passed} ORDER BY ALL"))
+    for source, customer, name, _, process, _ in listed:
+        rows = Statement(
+            name,
+            f"SELECT cdrid, sim, msisdn, bytes FROM mnaas.{calls} "
+            f"WHERE tcl_secs_id = {100000 + int(customer[-4:])} "
+            f"AND partition_date = '{LAST_DAY}' AND cdrid[-1] >= '{source[-9]}' ORDER BY cdrid",
+            {calls: frozenset([str(LAST_DAY)])},
+        )
+        make_folder(folder / process)
+        file = folder / process / name
+        warehouse.export(rows, file)
+        if process == "tolling":  # the one type whose files have a header
+            file.write_text("cdrid;sim;msisdn;bytes\n" + file.read_text())
+    for place in folder.iterdir():
+        _write_companions(sorted(place.iterdir()))
+    return len(listed)
 
 
 def _write_companions(files: list[Path]) -> None:
-    """Beside each file its .sem: what `cksum` prints of it."""
-    for file in files:
-        printed = subprocess.run(
-            ["cksum", file.name], cwd=file.parent, check=True, capture_output=True, text=True
-        )
-        file.with_name(f"{file.name}.sem").write_text(printed.stdout)
+    """Beside each file its .sem: what `cksum` prints of it; all of them an hour old."""
+    printed = subprocess.run(
+        ["cksum", *(file.name for file in files)],
+        cwd=files[0].parent,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    hour_ago = time.time() - 3600
+    for file, line in zip(files, printed.stdout.splitlines(), strict=True):
+        companion = file.with_name(f"{file.name}.sem")
+        companion.write_text(f"{line}\n")
+        for each in (file, companion):
+            os.utime(each, (hour_ago, hour_ago))

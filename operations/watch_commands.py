@@ -168,11 +168,10 @@ def notify_command(preview: bool) -> None:  # noqa: ARG001  there is only the pr
 
     Example: mnaas notify --preview
     """
-    from pipelines.letters import TEMPLATES, rendered, sample_values
+    from operations.previews import previews
 
-    for template in TEMPLATES:
-        kind = f"{template}-1" if template == "reminder" else template
-        click.echo(f"== {template}.txt\n{rendered(template, sample_values(kind))}")
+    for template, text in previews():
+        click.echo(f"== {template}\n{text}")
 
 
 @click.command("completion")

@@ -10,8 +10,14 @@ from pipelines.customer_aggr.tasks import CustomerAggr  # noqa: E402
 from pipelines.customer_invoice_summary_estimated.tasks import (  # noqa: E402
     CustomerInvoiceSummaryEstimated,
 )
+from pipelines.missing_customer_files.tasks import MissingCustomerFiles  # noqa: E402
 from pipelines.traffic_adhoc_aggr.tasks import TrafficAdhocAggr  # noqa: E402
 
 events.listen()
 
-__all__ = ["CustomerAggr", "CustomerInvoiceSummaryEstimated", "TrafficAdhocAggr"]
+__all__ = [
+    "CustomerAggr",
+    "CustomerInvoiceSummaryEstimated",
+    "MissingCustomerFiles",
+    "TrafficAdhocAggr",
+]

@@ -21,9 +21,9 @@ from targets.errors import ConfigError
 log = logging.getLogger("luigi-interface.mnaas")
 
 # Lines as they are, where they are ASCII: a person may read the file of a mail.
-_POLICY = SMTP.clone(max_line_length=990)
+POLICY = SMTP.clone(max_line_length=990)
 
-TEMPLATES = ("ticket", "reminder", "recovery")
+TEMPLATES = ("ticket.txt", "reminder.txt", "recovery.txt")
 
 
 def letter(incident: Incident, kind: str, name: str, always: bool = False) -> EmailMessage | None:
@@ -33,7 +33,7 @@ def letter(incident: Incident, kind: str, name: str, always: bool = False) -> Em
     if not to and not cc and not always:
         return None
     template = {"team": "ticket"}.get(kind, kind.partition("-")[0])
-    mail = EmailMessage(policy=_POLICY)
+    mail = EmailMessage(policy=POLICY)
     mail["Subject"] = _subject(incident, kind)
     sender = settings.section(settings.mail).sender
     mail["From"] = sender
@@ -48,7 +48,7 @@ def letter(incident: Incident, kind: str, name: str, always: bool = False) -> Em
     if kind not in ("ticket", "team"):
         first = [f"<{incident.id}.{one}@{domain}>" for one in ("ticket", "team")]
         mail["In-Reply-To"] = mail["References"] = " ".join(first)
-    mail.set_content(rendered(template, _values(incident, kind)))
+    mail.set_content(rendered(f"{template}.txt", _values(incident, kind)))
     return mail
 
 
@@ -58,6 +58,7 @@ def rendered(template: str, values: Mapping[str, Any]) -> str:
 
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined,
+        autoescape=template.endswith(".html"),
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -66,7 +67,7 @@ def rendered(template: str, values: Mapping[str, Any]) -> str:
         return environment.from_string(_source(template)).render(values)
     except jinja2.TemplateError as error:
         raise ConfigError(
-            f"the mail template {template}.txt cannot be rendered: {error}.",
+            f"the mail template {template} cannot be rendered: {error}.",
             "Mend it in the folder that [notices] templates names; see it with: "
             "mnaas notify --preview",
         ) from error
@@ -148,7 +149,7 @@ def sample_values(kind: str = "ticket") -> dict[str, Any]:
 def _source(template: str) -> str:
     folder = settings.section(settings.notices).templates
     if folder:
-        own = configuration.path(folder) / f"{template}.txt"
+        own = configuration.path(folder) / template
         if own.is_file():
             return own.read_text()
-    return (files("pipelines") / "templates" / "email" / f"{template}.txt").read_text()
+    return (files("pipelines") / "templates" / "email" / template).read_text()

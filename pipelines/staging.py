@@ -21,13 +21,17 @@ def describe(file: StoredFile) -> Mapping[str, str | int]:
     return {"path": path, "size": store.size(path), "sha256": store.checksum(path)}
 
 
-def load(step: Step, staging: Table, file: StoredFile, created: Evidence, by: type[Step]) -> None:
-    """Load the file of an earlier step into the night's partition, when it is still that file."""
-    if describe(file) != created.files[0]:
+def refuse_changed(file: StoredFile, described: Mapping[str, Any], by: type[Step]) -> None:
+    if describe(file) != described:
         raise AuditError(
             f"{file.path} is not the file that {by.__name__} wrote.",
             "Remove the file and rerun: it is then made again.",
         )
+
+
+def load(step: Step, staging: Table, file: StoredFile, created: Evidence, by: type[Step]) -> None:
+    """Load the file of an earlier step into the night's partition, when it is still that file."""
+    refuse_changed(file, created.files[0], by)
     audit = as_many_rows(created.rows, f"{file.path} has {created.rows} lines")
     with file.store.reading(file.path) as local:
         step.warehouse.load_file(staging, step.run_key, local, step.version, audit)

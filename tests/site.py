@@ -34,6 +34,7 @@ LEAVES = {
         ("customer_invoice_summary_estimated", "customer_invoice_summary_estimated_staging"),
         "none",
     ),
+    "MissingCustomerFiles": ((), "missing_customer_files"),
     "TrafficAdhocAggr": (("traffic_aggr_adhoc", "traffic_aggr_adhoc_staging"), "none"),
 }
 VOLATILE = ("run_id", "host", "version", "started", "ended", "attempts")
@@ -186,9 +187,9 @@ class Site:
             found[path.stem.rpartition(".")[2]] = parsed
         return found
 
-    def log(self) -> str:
+    def log(self, pipeline: str = "CustomerAggr") -> str:
         """The newest log file of `mnaas run`."""
-        files = (self.root / "var/log/CustomerAggr").iterdir()
+        files = (self.root / "var/log" / pipeline).iterdir()
         return max(files, key=lambda path: path.stat().st_mtime_ns).read_text()
 
     def leftovers(self) -> list[str]:
@@ -214,7 +215,8 @@ def make_sample_site(root: Path) -> Path:
     """Configuration with short waits, and small sample data."""
     site = Site(root)
     site.config_file.parent.mkdir()
-    shutil.copy(REPOSITORY / "config" / "luigi.cfg", site.config_file)
+    for name in ("luigi.cfg", "customers.toml"):
+        shutil.copy(REPOSITORY / "config" / name, site.config_file.with_name(name))
     site.configure("retry", first_wait_seconds=0.01, longest_wait_seconds=0.1)
     site.configure("run", reschedule_wait_seconds=0.2, scheduler="local")
     site.configure("worker", wait_interval=0.05, ping_interval=0.2)

@@ -1,0 +1,1 @@
+"""MissingCustomerFiles: which files were received and never passed on, told by mail."""
