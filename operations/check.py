@@ -35,6 +35,11 @@ def check(pipelines: list[type[Entry]]) -> list[Finding]:
         *_folders(),
         _asked("warehouse", _warehouse),
         _asked("statements", lambda: _statements(pipelines)),
+        *(
+            _asked(what, question)
+            for pipeline in pipelines
+            for what, question in pipeline.checks().items()
+        ),
         _asked("mail", lambda: wiring.mailer().ping()),
         _asked("templates", _templates),
         _luigid(),

@@ -48,6 +48,7 @@ def _blocked(entry: Entry, reason: str) -> list[PlannedStep]:
 def _planned(entry: Entry, night: Night) -> list[PlannedStep]:
     """Luigi asks from the end: everything up to the last step that is complete is done."""
     steps = [entry.step(kind, night) for kind in entry.steps()]
+    here = len(entry.last().chain())
     done = 0
     for number, step in enumerate(steps, start=1):
         if step.complete():
@@ -55,7 +56,9 @@ def _planned(entry: Entry, night: Night) -> list[PlannedStep]:
     planned = []
     for number, step in enumerate(steps, start=1):
         first = number == done + 1
-        if number <= done:
+        if number > here:
+            state, reason = "LEFT OUT", f"{entry.why_left_out()}: {step.outlook()}"
+        elif number <= done:
             state, reason = "DONE", _done(step)
         elif holders := _holders(step):
             state, reason = "BLOCKED", holders

@@ -7,6 +7,7 @@ console.show_plain_errors()
 
 from pipelines import events  # noqa: E402
 from pipelines.customer_aggr.tasks import CustomerAggr  # noqa: E402
+from pipelines.customer_backup_files.tasks import CustomerBackupFiles  # noqa: E402
 from pipelines.customer_invoice_summary_estimated.tasks import (  # noqa: E402
     CustomerInvoiceSummaryEstimated,
 )
@@ -17,6 +18,7 @@ events.listen()
 
 __all__ = [
     "CustomerAggr",
+    "CustomerBackupFiles",
     "CustomerInvoiceSummaryEstimated",
     "MissingCustomerFiles",
     "TrafficAdhocAggr",

@@ -5,17 +5,12 @@ Whatever is wrong with the file costs a warning, not a night.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from targets.store.local import FILE_MODE, make_folder
-
-if TYPE_CHECKING:
-    import sqlite3
+from pipelines.database import Database
 
 log = logging.getLogger("luigi-interface.mnaas")
 
@@ -28,12 +23,12 @@ CREATE TABLE IF NOT EXISTS steps (
     run_id TEXT, step TEXT, started TEXT, ended TEXT, state TEXT,
     attempts INTEGER, rows INTEGER, error TEXT, PRIMARY KEY (run_id, step));
 """
-_BUSY_SECONDS = 1.0
 
 
 class Ledger:
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._database = Database(path, _SCHEMA, busy_seconds=1.0)
 
     def run_began(self, run_id: str, pipeline: str, run_key: str, host: str, now: str) -> None:
         self._write(
@@ -64,7 +59,7 @@ class Ledger:
         sql = (
             "SELECT * FROM runs WHERE ? IN ('', pipeline) ORDER BY started DESC, rowid DESC LIMIT ?"
         )
-        with self._open() as connection:
+        with self._database.open() as connection:
             runs = [dict(row) for row in connection.execute(sql, (pipeline, last))]
             for run in runs:
                 steps = "SELECT * FROM steps WHERE run_id = ? ORDER BY started, rowid"
@@ -75,24 +70,8 @@ class Ledger:
         import sqlite3
 
         try:
-            with self._open() as connection:
+            with self._database.open() as connection:
                 connection.execute(sql, values)
                 connection.commit()
         except (sqlite3.Error, OSError) as error:
             log.warning("the ledger %s was not written: %s", self._path, error)
-
-    @contextlib.contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        import sqlite3
-
-        new = not self._path.exists()
-        if new:
-            make_folder(self._path.parent)
-        with contextlib.closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS)) as connection:
-            connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA synchronous = NORMAL")
-            if new or not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall():
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.executescript(_SCHEMA)
-                os.chmod(self._path, FILE_MODE)
-            yield connection

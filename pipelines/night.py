@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import atexit
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -148,6 +148,16 @@ class Entry(luigi.WrapperTask):
         return cls.last_step
 
     @classmethod
+    def why_left_out(cls) -> str:
+        """Why the steps behind the last one are left out here."""
+        return ""
+
+    @classmethod
+    def checks(cls) -> Mapping[str, Callable[[], str | None]]:
+        """What else could stop a night: questions that raise an error, by what they ask."""
+        return {}
+
+    @classmethod
     def steps(cls) -> list[type[Step]]:
         """All of them, also those that are left out here."""
         return cls.last_step.chain()
@@ -190,6 +200,8 @@ class Entry(luigi.WrapperTask):
                 in_words(stored.dates),
             )
         log.info("partitions     %s", in_words(night.dates))
+        if left_out := [kind.__name__ for kind in self.steps()[len(self.last().chain()) :]]:
+            log.info("left out       %s: %s", ", ".join(left_out), self.why_left_out())
         self.stored().write(night)
         atexit.register(self._end)
         return self.step(self.last(), night)

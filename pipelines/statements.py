@@ -53,6 +53,14 @@ def render(name: str, warehouse: Warehouse, **values: Value | Iterable[Value]) -
     return Statement(name, sql.strip().rstrip(";"), reads)
 
 
+def union(name: str, *statements: Statement) -> Statement:
+    """The rows of all of them."""
+    reads: dict[str, frozenset[str] | None] = {}
+    for statement in statements:
+        reads.update(statement.reads)
+    return Statement(name, "\nUNION ALL\n".join(each.sql for each in statements), reads)
+
+
 def source(name: str) -> str:
     """The text of a statement's file."""
     replaced: Mapping[str, str] = settings.section(settings.statements).replace

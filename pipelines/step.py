@@ -67,6 +67,10 @@ class Step(luigi.Task):
     def select(self, dates: Sequence[str]) -> Statement | None:
         """The SELECT that `work` runs for these dates, where it is one."""
 
+    def outlook(self) -> str:
+        """What it would do, for a site that leaves it out."""
+        return ""
+
     def sweep(self) -> None:
         """Remove what killed runs of this step left."""
 

@@ -94,6 +94,7 @@ telena_file_record_count = table(
 _STAGED = (
     table_statistics_customer_aggr,
     traffic_aggr_adhoc,
+    customers_files_records_count,
     customer_invoice_summary_estimated,
 )
 TABLES = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines import settings
+from pipelines import configuration, settings
 from pipelines.ledger import Ledger
 from pipelines.tables import TABLES
 from targets.locks import FileLocks, Locks
@@ -33,6 +33,27 @@ def warehouse() -> Warehouse:
 
 def files() -> FileStore:
     return LocalStore(settings.section(settings.files).root)
+
+
+def edge_node() -> FileStore:
+    """Where backup files are copied to."""
+    from pipelines.edge_node import edge_node as section
+
+    asked = settings.section(section)
+    if asked.transport == "folder":
+        return LocalStore(configuration.path(asked.folder))
+    from targets.store.sftp import SftpStore
+
+    return SftpStore(
+        asked.folder,
+        host=asked.host,
+        port=asked.port,
+        user=asked.user,
+        key_file=configuration.path(asked.key_file),
+        known_hosts=asked.known_hosts,
+        timeout_seconds=asked.timeout_seconds,
+        channels=asked.channels,
+    )
 
 
 def state() -> FileStore:

@@ -9,6 +9,7 @@ MnaasError
   TransientError            may work when the whole step is tried again
     LostConnectionError     the other side went away, or a file changed under a query
     DeadlineError           the other side did not answer in time
+    CorruptCopyError        a copy has another checksum on the far side than here
   LockTimeoutError          somebody else holds a table for longer than we wait
   WarehouseError            the warehouse refused
     UnknownTableError       a table that is not declared
@@ -22,6 +23,8 @@ MnaasError
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class MnaasError(Exception):
@@ -66,6 +69,12 @@ class LostConnectionError(TransientError):
 
 class DeadlineError(TransientError):
     pass
+
+
+class CorruptCopyError(TransientError):
+    def __init__(self, message: str, remedy: str, paths: Sequence[str]) -> None:
+        super().__init__(message, remedy)
+        self.paths = paths
 
 
 class LockTimeoutError(MnaasError):

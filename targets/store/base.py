@@ -7,12 +7,12 @@ import re
 import secrets
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from targets.errors import StoreError
+from targets.errors import CorruptCopyError, StoreError
 
 _PART = re.compile(r"\..+\.[0-9a-f]{8}\.part\Z")
 
@@ -22,6 +22,19 @@ class FileInfo:
     path: str
     size: int
     modified: float
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A local file, where it is to go, and what it must be when it is there."""
+
+    local: Path
+    path: str
+    size: int
+    sha256: str
+
+
+Sent = Callable[[Sequence[Outgoing]], None]
 
 
 class FileStore(ABC):
@@ -68,6 +81,25 @@ class FileStore(ABC):
     def sweep(self, prefix: str) -> None:
         """Remove what killed writers left of the files whose paths begin so; nobody else writes."""
 
+    @abstractmethod
+    def send(self, files: Sequence[Outgoing], sent: Sent) -> None:
+        """Store many files; `sent` hears of those that are there.
+
+        Each appears under its name only when its checksum, taken where it is stored, is the right
+        one; else CorruptCopyError.
+        """
+
+    @abstractmethod
+    def ping(self) -> None:
+        """An error when the store does not answer."""
+
+    def close(self) -> None:  # noqa: B027
+        """Give back what the store holds open."""
+
+    def checksums(self, paths: Sequence[str]) -> Mapping[str, str]:
+        """Those of the files that are there."""
+        return {path: self.checksum(path) for path in paths if self.exists(path)}
+
     def read(self, path: str) -> bytes:
         with self.open(path) as stream:
             return stream.read()
@@ -83,6 +115,14 @@ class FileStore(ABC):
     def get(self, path: str, local: Path) -> None:
         with self.open(path) as source, local.open("wb") as target:
             shutil.copyfileobj(source, target, 1 << 20)
+
+
+def corrupt(paths: Sequence[str], where: str) -> CorruptCopyError:
+    return CorruptCopyError(
+        f"{', '.join(paths)} arrived in {where} with another checksum than it left with.",
+        "It was not put in place; it is sent again.",
+        paths,
+    )
 
 
 def checked_path(path: str) -> str:

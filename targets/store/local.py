@@ -6,12 +6,22 @@ import contextlib
 import errno
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from targets.errors import DiskFullError, MissingInputError, StoreError
-from targets.store.base import FileInfo, FileStore, checked_path, is_part, part_name
+from targets.store.base import (
+    FileInfo,
+    FileStore,
+    Outgoing,
+    Sent,
+    checked_path,
+    corrupt,
+    is_part,
+    part_name,
+)
 
 FILE_MODE = 0o640
 FOLDER_MODE = 0o750
@@ -64,12 +74,8 @@ class LocalStore(FileStore):
             self.path(path).unlink(missing_ok=True)
 
     def checksum(self, path: str) -> str:
-        digest = hashlib.sha256()
-        buffer = memoryview(bytearray(1 << 20))
-        with self.open(path) as stream:
-            while count := stream.readinto(buffer):  # type: ignore[attr-defined]
-                digest.update(buffer[:count])
-        return digest.hexdigest()
+        with errors_named(path):
+            return _sha256(self.path(path))
 
     @contextlib.contextmanager
     def writing(self, path: str) -> Iterator[Path]:
@@ -86,6 +92,19 @@ class LocalStore(FileStore):
                 part.unlink(missing_ok=True)
                 raise
 
+    def send(self, files: Sequence[Outgoing], sent: Sent) -> None:
+        for file in files:
+            with self.writing(file.path) as part:
+                shutil.copyfile(file.local, part)
+                if _sha256(part) != file.sha256:
+                    raise corrupt([file.path], repr(self))
+            sent([file])
+
+    def ping(self) -> None:
+        with errors_named(str(self.root)):
+            make_folder(self.root)
+            os.listdir(self.root)
+
     @contextlib.contextmanager
     def reading(self, path: str) -> Iterator[Path]:
         with errors_named(path):
@@ -97,6 +116,15 @@ class LocalStore(FileStore):
             for entry in os.scandir(place.parent):
                 if is_part(entry.name) and entry.name.startswith(f".{place.name}"):
                     os.unlink(entry.path)
+
+
+def _sha256(file: Path) -> str:
+    digest = hashlib.sha256()
+    buffer = memoryview(bytearray(1 << 20))
+    with file.open("rb") as stream:
+        while count := stream.readinto(buffer):
+            digest.update(buffer[:count])
+    return digest.hexdigest()
 
 
 @contextlib.contextmanager

@@ -154,6 +154,13 @@ class Warehouse(ABC):
         reads = {table.name: frozenset(partitions)}
         return read_totals(table, by, self.query(Statement(f"totals of {table.name}", sql, reads)))
 
+    def totals_of(self, select: Statement, table: Table) -> Mapping[str, Totals]:
+        """Totals of what a SELECT would put into a table, by partition."""
+        by = table.partitioned_by
+        sql = totals_sql(table, f"({select.sql}\n) rows_of_it", by)
+        rows = self.query(Statement(f"totals of {select.name}", sql, select.reads))
+        return read_totals(table, by, rows)
+
     def row_counts(self, table: Table, partitions: Sequence[str]) -> Mapping[str, int]:
         """The number of rows of each of these partitions that has any."""
         if not partitions:

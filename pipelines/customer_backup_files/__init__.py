@@ -1,0 +1,1 @@
+"""CustomerBackupFiles: count the files that customers got, copy them away, and remove them."""
