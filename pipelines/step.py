@@ -181,6 +181,7 @@ class Step(luigi.Task):
 
     def _sweep(self) -> None:
         wiring.markers().sweep(f"{self.pipeline()}/{self.folder()}/{self.run_key}.")
+        self.warehouse.sweep_scratch()
         for table in self.writes():
             self.warehouse.sweep(table)
         self.sweep()

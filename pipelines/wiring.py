@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines import configuration, settings
+from pipelines.edge_node import edge_node as edge_node_section
 from pipelines.ledger import Ledger
 from pipelines.tables import TABLES
 from targets.locks import FileLocks, Locks
@@ -37,9 +38,7 @@ def files() -> FileStore:
 
 def edge_node() -> FileStore:
     """Where backup files are copied to."""
-    from pipelines.edge_node import edge_node as section
-
-    asked = settings.section(section)
+    asked = settings.section(edge_node_section)
     if asked.transport == "folder":
         return LocalStore(configuration.path(asked.folder))
     from targets.store.sftp import SftpStore

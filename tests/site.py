@@ -30,6 +30,10 @@ LEAVES = {
         ("table_statistics_customer_aggr", "table_statistics_customer_aggr_staging"),
         "customer_aggr",
     ),
+    "CustomerBackupFiles": (
+        ("customers_files_records_count", "customers_files_records_count_staging"),
+        "customer_backup_files",
+    ),
     "CustomerInvoiceSummaryEstimated": (
         ("customer_invoice_summary_estimated", "customer_invoice_summary_estimated_staging"),
         "none",
@@ -169,14 +173,27 @@ class Site:
         for marker in markers.values():
             for name in VOLATILE:
                 del marker[name]
-            marker["evidence"]["details"].pop("source_read", None)
+            for name in ("source_read", "compared_at"):
+                marker["evidence"]["details"].pop(name, None)
         files = {info.path: self.store().checksum(info.path) for info in self.store().list(folder)}
         return {
             "tables": {name: self.rows(name) for name in tables},
             "partitions": {name: self.warehouse().partitions(TABLES[name]) for name in tables},
             "files": files,
             "markers": markers,
+            "backups": self.backups(),
         }
+
+    def backups(self) -> dict[str, str]:
+        """The backup files here and on the second edge node, by their checksums."""
+        store = LocalStore(self.root / "var")
+        paths = [
+            str(path.relative_to(store.root))
+            for folder in ("files/backup", "edge-node-2", "packed")
+            for path in sorted((store.root / folder).rglob("*"))
+            if path.is_file()
+        ]
+        return {path: store.checksum(path) for path in paths}
 
     def mails(self) -> dict[str, email.message.EmailMessage]:
         """The mails in the folder, by the last part of their ids."""

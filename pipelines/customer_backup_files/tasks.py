@@ -30,7 +30,7 @@ from pipelines.publish import add, summed, verify_published
 from pipelines.statements import render, union
 from pipelines.step import Step
 from pipelines.tables import customers_files_records_count as FINAL
-from targets.errors import DiskFullError
+from targets.errors import AuditError, DiskFullError
 from targets.file import StoredFile
 from targets.marker import Evidence
 from targets.schema import Table
@@ -196,10 +196,12 @@ class PublishCounts(BackupStep):
         new = self.warehouse.totals_of(self.rendered("new_counts", dates), FINAL)
         there = self.warehouse.totals(FINAL, sorted(new))
         expected = {day: _together(there.get(day), totals) for day, totals in new.items()}
-        evidence = add(self, FINAL, self.select(sorted(new)), expected, read_at)
+        add(self, FINAL, self.select(sorted(new)), expected, read_at)
         listed = [each for each in self.transfers.of(self.run_key) if each.state == LISTED]
         self.transfers.mark(listed, COUNTED, clock.local_now())
-        return replace(evidence, rows=sum(totals.rows for totals in new.values()))
+        # The same whether this run added them or a killed one before it.
+        counted = self.warehouse.row_counts(FINAL, dates)
+        return replace(staging.as_evidence(staged), partitions=counted)
 
     def select(self, dates: Sequence[str]) -> Statement:
         name = "customer_backup_files/publish_counts"
@@ -211,6 +213,11 @@ class PublishCounts(BackupStep):
 
     def verify(self, evidence: Evidence) -> None:
         verify_published(self, FINAL, evidence)
+        if left := self.warehouse.query(self.rendered("new_counts", sorted(evidence.partitions))):
+            raise AuditError(
+                f"{FINAL.name} does not hold {len(left)} of the files that were added just now.",
+                "Somebody else writes this table. Rerun when that has stopped.",
+            )
 
 
 class CopyToEdgeNode(BackupStep):

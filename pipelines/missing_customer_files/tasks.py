@@ -153,9 +153,10 @@ class MailReports(ReportStep):
         name = f"{self.pipeline()}-{self.date}.{created.files[0]['sha256'][:12]}"
         spool = wiring.spool()
         if spool.was_sent(name):
-            return Evidence(details={"mail": f"{name} was sent before"})
-        spool.put(name, mail_of(report, name, created.details["compared_at"]))
-        spool.deliver()
+            self.progress.say(f"{name} was sent before")
+        else:
+            spool.put(name, mail_of(report, name, created.details["compared_at"]))
+            spool.deliver()
         waiting = [mail.problem for mail in spool.waiting() if mail.name == name]
         return Evidence(
             rows=report.missing,

@@ -138,5 +138,10 @@ def part_name(name: str) -> str:
     return f".{name}.{secrets.token_hex(4)}.part"
 
 
+def sending_name(name: str, sha256: str) -> str:
+    """Always the same temporary name: sent again, what a killed run left is written over."""
+    return f".{name}.{sha256[:8]}.part"
+
+
 def is_part(name: str) -> bool:
     return bool(_PART.match(name))

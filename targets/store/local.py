@@ -21,6 +21,7 @@ from targets.store.base import (
     corrupt,
     is_part,
     part_name,
+    sending_name,
 )
 
 FILE_MODE = 0o640
@@ -94,10 +95,16 @@ class LocalStore(FileStore):
 
     def send(self, files: Sequence[Outgoing], sent: Sent) -> None:
         for file in files:
-            with self.writing(file.path) as part:
+            final = self.path(file.path)
+            part = final.with_name(sending_name(final.name, file.sha256))
+            with errors_named(file.path):
+                make_folder(final.parent)
                 shutil.copyfile(file.local, part)
                 if _sha256(part) != file.sha256:
+                    part.unlink()
                     raise corrupt([file.path], repr(self))
+                os.chmod(part, FILE_MODE)
+                replace_durably(part, final)
             sent([file])
 
     def ping(self) -> None:

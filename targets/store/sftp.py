@@ -36,6 +36,7 @@ from targets.store.base import (
     corrupt,
     is_part,
     part_name,
+    sending_name,
 )
 
 if TYPE_CHECKING:
@@ -88,10 +89,8 @@ class SftpStore(FileStore):
 
     def exists(self, path: str) -> bool:
         with self._sftp(path) as sftp:
-            try:
-                return stat.S_ISREG(sftp.stat(self._place(path)).st_mode or 0)
-            except FileNotFoundError:
-                return False
+            place = self._place(path)
+            return self._is_there(sftp, place) and stat.S_ISREG(sftp.stat(place).st_mode or 0)
 
     def size(self, path: str) -> int:
         with self._sftp(path) as sftp:
@@ -109,8 +108,13 @@ class SftpStore(FileStore):
 
     def open(self, path: str) -> BinaryIO:
         with self._sftp(path) as sftp:
+            sftp.stat(self._place(path))
             local = tempfile.TemporaryFile()  # noqa: SIM115  the caller closes it
-            sftp.getfo(self._place(path), local)
+            try:
+                sftp.getfo(self._place(path), local)
+            except BaseException:
+                local.close()
+                raise
             local.seek(0)
             return local
 
@@ -184,19 +188,13 @@ class SftpStore(FileStore):
     def _upload(self, file: Outgoing) -> str:
         """Its name over there until it is verified."""
         place = PurePosixPath(self._place(file.path))
-        # A fixed name: what a killed run left of it is written over.
-        part = str(place.with_name(f".{place.name}.{file.sha256[:8]}.part"))
+        part = str(place.with_name(sending_name(place.name, file.sha256)))
         self._write(file.local, part)
         return part
 
     def _put_in_place(self, parts: Mapping[Outgoing, str], uploads: ThreadPoolExecutor) -> None:
         there = self._sha256(list(parts.values()))
         wrong = [file for file, part in parts.items() if there.get(part) != file.sha256]
-        if wrong:
-            for file in wrong:
-                with self._sftp(file.path) as sftp, contextlib.suppress(FileNotFoundError):
-                    sftp.remove(parts[file])
-            raise corrupt([file.path for file in wrong], repr(self))
 
         def switch(file: Outgoing) -> None:
             place = self._place(file.path)
@@ -206,8 +204,13 @@ class SftpStore(FileStore):
             if size != file.size:
                 raise corrupt([file.path], repr(self))
 
-        for _ in uploads.map(switch, parts):
+        for _ in uploads.map(switch, [file for file in parts if file not in wrong]):
             pass
+        if wrong:
+            for file in wrong:
+                with self._sftp(file.path) as sftp, contextlib.suppress(FileNotFoundError):
+                    sftp.remove(parts[file])
+            raise corrupt([file.path for file in wrong], repr(self))
 
     def _put(self, local: Path, path: str) -> None:
         place = PurePosixPath(self._place(path))
@@ -297,15 +300,21 @@ class SftpStore(FileStore):
     def _make_folder(self, sftp: paramiko.SFTPClient, folder: str) -> None:
         if folder in self._folders or folder in ("", "/"):
             return
-        try:
-            sftp.stat(folder)
-        except FileNotFoundError:
+        if not self._is_there(sftp, folder):
             self._make_folder(sftp, str(PurePosixPath(folder).parent))
             try:
                 sftp.mkdir(folder, _FOLDER_MODE)
             except OSError:
-                sftp.stat(folder)  # another thread has made it
+                if not self._is_there(sftp, folder):  # or another thread has made it
+                    raise OSError(f"the folder {folder} cannot be made") from None
         self._folders.add(folder)
+
+    def _is_there(self, sftp: paramiko.SFTPClient, place: str) -> bool:
+        try:
+            sftp.stat(place)
+        except FileNotFoundError:
+            return False
+        return True
 
     @contextlib.contextmanager
     def _sftp(self, what: str) -> Iterator[paramiko.SFTPClient]:
@@ -412,7 +421,8 @@ def named(error: Exception, what: str, where: str, known_hosts: Path | str = "")
             f"{where} has a host key that {known_hosts} does not know.",
             "Compare the key with the machine's own, then add it to that file.",
         )
-    if isinstance(error, (paramiko.SSHException, EOFError, ConnectionError, socket.gaierror)):
+    lost = (paramiko.SSHException, EOFError, ConnectionError, socket.gaierror)
+    if isinstance(error, (*lost, paramiko.ssh_exception.NoValidConnectionsError)):
         return LostConnectionError(f"{where}: {words}", "Rerun when it answers.")
     if isinstance(error, OSError) and error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH):
         return LostConnectionError(f"{where}: {words}", "Rerun when it answers.")

@@ -103,6 +103,9 @@ class Warehouse(ABC):
     def sweep(self, table: Table) -> None:
         """Remove what killed runs left beside the table; the caller holds the table's lock."""
 
+    def sweep_scratch(self) -> None:  # noqa: B027
+        """Remove what killed processes of this machine left, whatever they worked on."""
+
     def refresh(self, table: Table, partitions: Sequence[str]) -> None:  # noqa: B027
         """Make switched partitions visible to engines that cache; most have nothing to do."""
 

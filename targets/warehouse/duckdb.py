@@ -134,6 +134,8 @@ class DuckDBWarehouse(Warehouse):
 
     def sweep(self, table: Table) -> None:
         self._parquet.sweep(table)
+
+    def sweep_scratch(self) -> None:
         sweep_scratch(self.root / ".scratch")
 
     def close(self) -> None:

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from targets.errors import MissingInputError, StoreError
-from targets.store.base import FileStore
+from targets.errors import CorruptCopyError, MissingInputError, StoreError
+from targets.store.base import FileStore, Outgoing
+
+
+def outgoing(folder: Path, path: str) -> Outgoing:
+    """A local file to send there."""
+    content = f"content of {path}".encode()
+    digest = hashlib.sha256(content).hexdigest()
+    local = folder / digest
+    local.write_bytes(content)
+    return Outgoing(local, path, len(content), digest)
 
 
 class StoreContract:
     @pytest.fixture
-    def store(self) -> FileStore:
+    def root(self, tmp_path: Path) -> Path:
+        """The folder of this machine in which the store keeps its files."""
+        return tmp_path / "root"
+
+    @pytest.fixture
+    def store(self, root: Path) -> FileStore:
         raise NotImplementedError
 
     def test_what_is_written_can_be_read(self, store: FileStore) -> None:
@@ -38,15 +53,63 @@ class StoreContract:
         assert store.read("f/a") == b"old"
         assert [info.path for info in store.list("f")] == ["f/a"]
 
-    def test_a_half_written_file_is_not_listed_and_is_swept(self, store: FileStore) -> None:
-        unfinished = store.writing("f/2021-04-30.x.json")
-        unfinished.__enter__()
-        assert store.list("f") == []
-        assert not store.exists("f/2021-04-30.x.json")
-        store.sweep("f/2021-04-29.")
+    def test_a_half_written_file_is_not_listed(self, store: FileStore) -> None:
+        with store.writing("f/2021-04-30.x.json") as local:
+            local.write_bytes(b"half")
+            assert store.list("f") == []
+            assert not store.exists("f/2021-04-30.x.json")
+
+    def test_what_killed_writers_left_is_swept_and_nothing_else(
+        self, store: FileStore, root: Path
+    ) -> None:
+        for name in ("2021-04-29.json", "2021-04-30.json"):
+            store.write(f"f/{name}", b"whole")
+            (root / f"f/.{name}.0123abcd.part").write_bytes(b"half")
         store.sweep("f/2021-04-30.")
-        with pytest.raises(MissingInputError):  # what was to be stored is gone
-            unfinished.__exit__(None, None, None)
+        left = sorted(path.name for path in (root / "f").iterdir())
+        assert left == [".2021-04-29.json.0123abcd.part", "2021-04-29.json", "2021-04-30.json"]
+        store.sweep("nowhere/x")
+
+    def test_many_files_are_sent_and_told_of(
+        self, store: FileStore, root: Path, tmp_path: Path
+    ) -> None:
+        files = [outgoing(tmp_path, f"far/{number % 3}/n {number}") for number in range(40)]
+        told: list[str] = []
+        store.send(files, lambda sent: told.extend(file.path for file in sent))
+        assert told == [file.path for file in files]
+        assert store.checksums([*told, "far/nowhere"]) == {f.path: f.sha256 for f in files}
+        assert not [path for path in root.rglob("*") if path.name.endswith(".part")]
+        store.send([], told.extend)
+
+    def test_a_sent_file_replaces(self, store: FileStore, tmp_path: Path) -> None:
+        store.write("a", b"old")
+        store.send([outgoing(tmp_path, "a")], lambda _: None)
+        assert store.read("a") == b"content of a"
+
+    def test_a_copy_with_another_checksum_is_not_put_in_place(
+        self, store: FileStore, root: Path, tmp_path: Path
+    ) -> None:
+        store.write("a", b"old")
+        good, bad = outgoing(tmp_path, "b"), outgoing(tmp_path, "a")
+        bad = replace(bad, sha256="0" * 64)
+        with pytest.raises(CorruptCopyError) as error:
+            store.send([good, bad], lambda _: None)
+        assert error.value.paths == ["a"]
+        assert store.read("a") == b"old"
+        assert not [path for path in root.rglob("*") if path.name.endswith(".part")]
+
+    def test_names_are_names_and_nothing_else(
+        self, store: FileStore, root: Path, tmp_path: Path
+    ) -> None:
+        names = ["-rf", "a b", "it's", '"x"', "$(touch pwned)", "`id`", "*", "ü~", "a;b", "\\n"]
+        files = [outgoing(tmp_path, f"odd/{name}") for name in names]
+        store.send(files, lambda _: None)
+        assert sorted(path.name for path in (root / "odd").iterdir()) == sorted(names)
+        expected = {file.path: file.sha256 for file in files if "\\" not in file.path}
+        assert expected.items() <= store.checksums(list(expected)).items()
+
+    def test_it_answers(self, store: FileStore) -> None:
+        store.ping()
 
     def test_list_shows_the_files_of_a_folder_by_name(self, store: FileStore) -> None:
         for name in ("b", "a", "c d", "ü", "deep/x"):

@@ -12,8 +12,8 @@ from tests.contracts.store import StoreContract
 
 class TestLocalStore(StoreContract):
     @pytest.fixture
-    def store(self, tmp_path: Path) -> FileStore:
-        return LocalStore(tmp_path / "root")
+    def store(self, root: Path) -> FileStore:
+        return LocalStore(root)
 
 
 def test_files_and_folders_are_not_for_everybody(tmp_path: Path) -> None:

@@ -92,7 +92,9 @@ def test_nothing_missing_is_a_short_mail(alone: Site) -> None:
     night(alone).expect(0)
     [mail] = reports(alone)
     assert mail["Subject"].endswith("2021-04-30: nothing missing, 1 customers complete")
-    assert text_of(mail) == "Business date 2021-04-30: nothing missing, 1 customers complete.\n"
+    assert (
+        text_of(mail).strip() == "Business date 2021-04-30: nothing missing, 1 customers complete."
+    )
     assert attached(mail) == {}
 
 
