@@ -35,11 +35,7 @@ def check(pipelines: list[type[Entry]]) -> list[Finding]:
         *_folders(),
         _asked("warehouse", _warehouse),
         _asked("statements", lambda: _statements(pipelines)),
-        *(
-            _asked(what, question)
-            for pipeline in pipelines
-            for what, question in pipeline.checks().items()
-        ),
+        *(_asked(what, question) for what, question in _own(pipelines).items()),
         _asked("mail", lambda: wiring.mailer().ping()),
         _asked("templates", _templates),
         _luigid(),
@@ -56,6 +52,11 @@ def _asked(what: str, question: Callable[[], str | None]) -> Finding:
         return Finding(what, True, question() or "answers")
     except (MnaasError, OSError) as error:
         return Finding(what, False, " ".join(str(error).split()))
+
+
+def _own(pipelines: list[type[Entry]]) -> dict[str, Callable[[], str | None]]:
+    """What pipelines ask besides, each question once."""
+    return {what: question for each in pipelines for what, question in each.checks().items()}
 
 
 def _folders() -> Iterator[Finding]:

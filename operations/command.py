@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from operations.backup_commands import backup_command
 from operations.night_commands import backfill_command, plan_command, rewind_command, run_command
 from operations.watch_commands import COMMANDS
 from targets.errors import ConfigError, MnaasError
@@ -28,6 +29,7 @@ def mnaas() -> None:
     \b
     Every day:
       mnaas run CustomerAggr --date yesterday           what cron calls
+      mnaas calendar                                    the last 30 nights of all pipelines
       mnaas history --last 10                           how the last runs went
 
     Exit codes of run: 0 done, 10 running already, 20 an input is missing, 30 a step failed,
@@ -35,7 +37,14 @@ def mnaas() -> None:
     """
 
 
-for command in (run_command, plan_command, rewind_command, backfill_command, *COMMANDS):
+for command in (
+    run_command,
+    plan_command,
+    rewind_command,
+    backfill_command,
+    *COMMANDS,
+    backup_command,
+):
     mnaas.add_command(command)
 
 

@@ -22,7 +22,7 @@ PIPELINES: dict[str, type[Entry]] = {name: getattr(pipelines, name) for name in 
 def pipeline_named(_context: click.Context, _parameter: click.Parameter, name: str) -> type[Entry]:
     if name in PIPELINES:
         return PIPELINES[name]
-    raise click.BadParameter(f"{name!r} is not a pipeline. {_near(name, PIPELINES)}")
+    raise click.BadParameter(f"{name!r} is not a pipeline. {near(name, PIPELINES)}")
 
 
 def day_named(_context: click.Context, _parameter: click.Parameter, name: str) -> date:
@@ -36,13 +36,27 @@ def day_named(_context: click.Context, _parameter: click.Parameter, name: str) -
 
 
 def step_named(entry: Entry, name: str) -> type[Step]:
+    """The step of that name, or of that number in the legacy job's status file.
+
+    A number means the earliest step in our order that had this flag or a later one: every step
+    that the legacy job would have done again is done again.
+    """
     steps = {kind.__name__: kind for kind in entry.steps()}
     if name in steps:
         return steps[name]
-    raise click.BadParameter(f"{entry.task_family} has no step {name!r}. {_near(name, steps)}")
+    if name.isdecimal():
+        for kind in steps.values():
+            if kind.legacy_flag is not None and kind.legacy_flag >= int(name):
+                return kind
+        flags = (f"{kind.legacy_flag} {step}" for step, kind in steps.items() if kind.legacy_flag)
+        raise click.BadParameter(
+            f"{entry.task_family} has no step of flag {name} or higher. "
+            f"There are: {', '.join(flags)}."
+        )
+    raise click.BadParameter(f"{entry.task_family} has no step {name!r}. {near(name, steps)}")
 
 
-def _near(name: str, names: Iterable[str]) -> str:
+def near(name: str, names: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.3)
     return f"Did you mean {near[0]}?" if near else f"There are: {', '.join(names)}."
 

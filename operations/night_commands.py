@@ -17,12 +17,18 @@ from pipelines.night import Entry
 
 @click.command("run")
 @night_options
-@click.option("--from", "first", metavar="STEP", help="Forget this step and those after it first.")
+@click.option(
+    "--from",
+    "first",
+    metavar="STEP",
+    help="Forget this step (or legacy flag) and those after it first.",
+)
 def run_command(entry: Entry, first: str | None) -> None:
     """Run a night: what cron calls.
 
     Checks first what would stop it, finishes earlier nights that were begun and never done, skips
     the steps that are done. One log file a run; says nothing when all is well and nobody looks on.
+    STEP is a name, or a flag of the legacy job's status file.
 
     Example: mnaas run CustomerAggr --date yesterday
     """
@@ -60,7 +66,10 @@ def plan_command(entry: Entry, verbose: bool, as_json: bool) -> None:
     click.echo(planned.night)
     print_table(
         ["step", "flag", "state", "reason"],
-        [[step.step, str(step.legacy_flag), step.state, step.reason] for step in planned.steps],
+        [
+            [step.step, str(step.legacy_flag or ""), step.state, step.reason]
+            for step in planned.steps
+        ],
     )
     if verbose:
         click.echo(f"\npartitions: {', '.join(planned.dates) or 'none'}")
@@ -71,7 +80,13 @@ def plan_command(entry: Entry, verbose: bool, as_json: bool) -> None:
 
 @click.command("rewind")
 @night_options
-@click.option("--from", "first", required=True, metavar="STEP", help="The first step to forget.")
+@click.option(
+    "--from",
+    "first",
+    required=True,
+    metavar="STEP",
+    help="The first step to forget, or its legacy flag.",
+)
 @click.option("--forget-list", is_flag=True, help="Also the list that the night was begun with.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def rewind_command(entry: Entry, first: str, forget_list: bool, yes: bool) -> None:
@@ -79,6 +94,8 @@ def rewind_command(entry: Entry, first: str, forget_list: bool, yes: bool) -> No
 
     An unfinished night keeps the dates that it was begun with, also when its list is replaced.
     Where that list was wrong, --forget-list lets the next run work on the current one alone.
+    STEP is a name, or a flag of the legacy job's status file: the first step with it or a higher
+    one, and every step after it.
 
     Example: mnaas rewind CustomerAggr --date 2021-04-30 --from PublishPartitions
     """
@@ -87,13 +104,13 @@ def rewind_command(entry: Entry, first: str, forget_list: bool, yes: bool) -> No
     step = step_named(entry, first)
     markers = would_forget(entry, step)
     if not markers and not forget_list:
-        click.echo(f"{entry.task_family} {entry.run_key}: nothing is done from {first} on.")
+        click.echo(f"{entry.task_family} {entry.run_key}: nothing is done from {step.__name__} on.")
         return
     listed = [f"the list of {entry.run_key}"] if forget_list else []
     click.echo("\n".join(f"forget  {name}" for name in [*markers, *listed]))
     if yes or click.confirm("Forget these?"):
         gone = [*rewind(entry, step, forget_list), *listed]
-        click.echo(f"{len(gone)} forgotten. The next run of this night starts at {first}.")
+        click.echo(f"{len(gone)} forgotten. The next run of this night starts at {step.__name__}.")
     else:
         click.echo("Nothing was forgotten.")
 

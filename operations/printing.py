@@ -35,4 +35,13 @@ _COLOURS = {
     "failed": "red",
     "died": "red",
     "PROBLEM": "bold red",
+    "LEFT OUT": "dim",
 }
+
+
+def coloured(cells: str) -> str:
+    """The letters of a calendar, in colours on a terminal."""
+    if not sys.stdout.isatty():
+        return cells
+    colours = {"D": "green", "F": "red", "R": "yellow"}
+    return "".join(click.style(cell, fg=colours.get(cell)) for cell in cells)

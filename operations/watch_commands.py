@@ -6,12 +6,13 @@ import json
 import os
 import sys
 from dataclasses import asdict
+from datetime import date
 from typing import Any
 
 import click
 
-from operations.entries import PIPELINES, night_options
-from operations.printing import print_table
+from operations.entries import PIPELINES, day_named, near, night_options
+from operations.printing import coloured, print_table
 from pipelines.night import Entry
 
 
@@ -66,6 +67,34 @@ def history_command(name: str, last: int, steps: bool, as_json: bool) -> None:
             tries = f"attempt {step['attempts']}" if step["attempts"] else ""
             rows.append(_row(step, "", f"  {step['step']}", tries, str(step["rows"] or "")))
     print_table(["started", "took", "state", "pipeline", "night", "work", "rows"], rows)
+
+
+@click.command("calendar")
+@click.argument("name", required=False, default="", metavar="[PIPELINE]")
+@click.option("--until", callback=day_named, default="yesterday", help="The last business date.")
+@click.option("--days", type=click.IntRange(1, 366), default=30, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="For a machine to read.")
+def calendar_command(name: str, until: date, days: int, as_json: bool) -> None:
+    """Show the last nights, a letter a night: done, failed, running or missing.
+
+    Example: mnaas calendar CustomerAggr --until 2021-04-30
+    """
+    from operations.calendar import CELLS, calendar
+
+    if name and name not in PIPELINES:
+        raise click.BadParameter(f"{name!r} is not a pipeline. {near(name, PIPELINES)}")
+    rows = calendar([PIPELINES[name]] if name else PIPELINES.values(), until, days)
+    if as_json:
+        click.echo(json.dumps([asdict(row) for row in rows], indent=1))
+        return
+    shown = list(rows[0].nights)
+    width = max(len(row.name) for row in rows)
+    click.echo(f"{shown[0]} to {shown[-1]}")
+    for digit in (8, 9):
+        click.echo(f"{'':{width}}  {''.join(day[digit] for day in shown)}")
+    for row in rows:
+        click.echo(f"{row.name:{width}}  {coloured(row.cells())}")
+    click.echo(", ".join(f"{cell} {state}" for state, cell in CELLS.items()))
 
 
 def _row(entry: dict[str, Any], pipeline: str, night: str, work: str, rows: str) -> list[str]:
@@ -186,6 +215,7 @@ def completion_command(shell: str) -> None:
 
 
 COMMANDS = [
+    calendar_command,
     check_command,
     history_command,
     incidents_command,

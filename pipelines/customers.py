@@ -51,12 +51,13 @@ class customers(Section):
     file = PathParameter(description="file types and customers, as TOML")
 
     def problems(self) -> Iterator[str]:
-        try:
-            content = _read(self.file)
-        except ConfigError as error:
-            yield f"[customers] file: {error.message}"
-        else:
-            yield from (f"{self.file.name}: {problem}" for problem in _problems(content))
+        if self.file.is_file():  # where it is not, only those who need it are stopped
+            try:
+                content = _read(self.file)
+            except ConfigError as error:
+                yield f"[customers] file: {error.message}"
+            else:
+                yield from (f"{self.file.name}: {problem}" for problem in _problems(content))
 
 
 def all_customers() -> Customers:
@@ -65,6 +66,12 @@ def all_customers() -> Customers:
     named: Mapping[str, Any] = content["customers"]
     infonova = frozenset(name for name, keys in named.items() if keys.get("infonova"))
     return Customers(frozenset(named) - infonova, infonova, tuple(_file_sets(content)))
+
+
+def in_words() -> str:
+    known = all_customers()
+    count = len(known.regular) + len(known.infonova)
+    return f"{count} customers, {len(known.file_sets)} kinds of files"
 
 
 def _file_sets(content: Mapping[str, Any]) -> Iterator[FileSet]:
@@ -85,7 +92,10 @@ def _read(file: Path) -> Mapping[str, Any]:
     try:
         content: Mapping[str, Any] = tomllib.loads(file.read_text())
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file} cannot be read: {error}.") from error
+        raise ConfigError(
+            f"{file} cannot be read: {error.strerror if isinstance(error, OSError) else error}.",
+            "Name the file with your customers in [customers] file. Check it with: mnaas check",
+        ) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file} is not TOML: {error}.") from error
     return content

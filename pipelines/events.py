@@ -10,8 +10,9 @@ from collections.abc import Iterator
 import luigi
 
 from pipelines import clock, settings, wiring
+from pipelines.delivery import Delivery
 from pipelines.failures import DIED, Failure
-from pipelines.night import RUN_BEGAN, Delivery, Entry
+from pipelines.night import RUN_BEGAN, Entry
 from pipelines.redaction import redacted
 from pipelines.step import Step
 from pipelines.stored import StoredNight, run_key_of

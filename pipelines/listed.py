@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Protocol
 import luigi
 
 from pipelines import staging
-from pipelines.night import Delivery, Entry, FileDelivery
+from pipelines.delivery import Delivery, FileDelivery
+from pipelines.night import Entry
 from pipelines.partition_list import read_list
 from pipelines.publish import publish, withdraw
 from pipelines.refreshing import RefreshLoop

@@ -18,15 +18,14 @@ import luigi
 from luigi.interface import PidLockAlreadyTakenExit
 
 from pipelines import clock, configuration, settings, wiring
+from pipelines.delivery import Delivery
 from pipelines.parameters import BusinessDate
 from pipelines.partition_list import digest_of, in_words
 from pipelines.step import Step
 from pipelines.stored import Night, StoredNight, run_key_of
 from targets.errors import MnaasError
-from targets.file import StoredFile
 from targets.locks import Lock
 from targets.marker import markers_of
-from targets.store.local import LocalStore
 
 log = logging.getLogger("luigi-interface.mnaas")
 
@@ -36,53 +35,6 @@ _held: list[Lock] = []  # to the end of the process; children forked by Luigi sh
 
 class AlreadyRunning(PidLockAlreadyTakenExit):
     """Another process has this night: Luigi ends with [retcode] already_running."""
-
-
-class Delivery(luigi.ExternalTask):
-    """What another process delivers; without it there is nothing to work on."""
-
-    pipeline = luigi.Parameter(significant=False, description="who waits for it")
-    date = luigi.DateParameter(significant=False, description="for which business date")
-    variant = luigi.Parameter(significant=False, default="", description="for which variant")
-    run_id = luigi.Parameter(significant=False, default="", description="in which run")
-    resume = luigi.Parameter(significant=False, default="", description="how to resume")
-
-    def words(self) -> str:
-        """What is waited for."""
-        raise NotImplementedError
-
-
-class FileDelivery(Delivery):
-    path = luigi.Parameter(description="where it should be")
-
-    def words(self) -> str:
-        return str(self.path)
-
-    def output(self) -> luigi.Target:
-        path = Path(self.path)
-        return StoredFile(LocalStore(path.parent), path.name)
-
-
-class NightDelivery(Delivery):
-    """A night of another pipeline, done with whatever list."""
-
-    awaited = luigi.Parameter(description="the pipeline whose night it is")
-
-    def words(self) -> str:
-        return f"the night {self.awaited} {self.date}"
-
-    def output(self) -> luigi.Target:
-        return NightDone(self.awaited, run_key_of(self.date, ""))
-
-
-class NightDone(luigi.Target):
-    def __init__(self, pipeline: str, run_key: str) -> None:
-        self.pipeline = pipeline
-        self.run_key = run_key
-
-    def exists(self) -> bool:
-        entry: type[Entry] = luigi.task_register.Register.get_task_cls(self.pipeline)
-        return self.run_key in entry.done_keys()
 
 
 class Entry(luigi.WrapperTask):

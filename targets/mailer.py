@@ -52,6 +52,7 @@ class FolderMailer:
         found = re.search(rb"^Message-ID: <([^@>]+)", mail, re.MULTILINE)
         name = found[1].decode() if found else "mail"
         before_data()
+        self._store.sweep(f"{name}.eml")
         self._store.write(f"{name}.eml", mail)
         return Delivery({}, {})
 

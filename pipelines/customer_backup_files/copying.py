@@ -20,6 +20,7 @@ from pipelines.customer_backup_files.transfers import (
     Transfers,
 )
 from pipelines.progress import Progress
+from pipelines.words import named
 from targets.errors import CorruptCopyError
 from targets.marker import Evidence
 from targets.store.base import FileStore, Outgoing
@@ -98,7 +99,7 @@ class Copying:
             raise
         return [
             f"{len(each)} {state} since they were listed, not copied: "
-            + ", ".join(PurePosixPath(one.path).name for one in each[:20])
+            + named([PurePosixPath(one.path).name for one in each])
             for state, each in lost.items()
             if each
         ]

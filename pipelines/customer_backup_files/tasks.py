@@ -24,12 +24,13 @@ from pipelines.customer_backup_files.manifest import (
 )
 from pipelines.customer_backup_files.settings import customer_backup_files
 from pipelines.customer_backup_files.transfers import COUNTED, LISTED, Transfer, Transfers
-from pipelines.customers import all_customers
+from pipelines.customers import all_customers, in_words
 from pipelines.night import Entry
 from pipelines.publish import add, summed, verify_published
 from pipelines.statements import render, union
 from pipelines.step import Step
 from pipelines.tables import customers_files_records_count as FINAL
+from pipelines.words import named, size_in_words
 from targets.errors import AuditError, DiskFullError
 from targets.file import StoredFile
 from targets.marker import Evidence
@@ -38,7 +39,6 @@ from targets.store.local import errors_named
 from targets.warehouse.base import Statement, Totals
 
 STAGING = FINAL.staging()
-_NAMED = 20  # so many names of a kind are in the evidence, and how many there are
 
 
 def copies_away() -> bool:
@@ -132,8 +132,8 @@ class WriteManifest(BackupStep):
         free = shutil.disk_usage(place).free
         if needed > free:
             raise DiskFullError(
-                f"{place} has {in_words(free)} left, and compressing {len(findings.taken)} files "
-                f"may take {in_words(needed)}. Nothing was changed.",
+                f"{place} has {size_in_words(free)} left, and compressing {len(findings.taken)} "
+                f"files may take {size_in_words(needed)}. Nothing was changed.",
                 "Free some space, or take fewer at a time: [customer_backup_files] files_per_run.",
             )
 
@@ -146,7 +146,7 @@ class WriteManifest(BackupStep):
             ("belong to no customer of the configuration", findings.strangers),
             ("in quarantine, their checksum files say otherwise", in_quarantine),
         ]
-        warnings = [f"{len(names)} {what}: {_named(names)}" for what, names in told if names]
+        warnings = [f"{len(names)} {what}: {named(names)}" for what, names in told if names]
         if findings.waiting:
             warnings.append(f"{findings.waiting} wait for the next run: there are too many")
         return Evidence(
@@ -243,7 +243,7 @@ class CopyToEdgeNode(BackupStep):
 
     def outlook(self) -> str:
         transfers = self.transfers.of(self.run_key)
-        size = in_words(sum(each.size for each in transfers))
+        size = size_in_words(sum(each.size for each in transfers))
         return f"would copy {len(transfers)} files, {size}, to {wiring.edge_node()}"
 
 
@@ -256,7 +256,7 @@ class RemoveLocalFiles(BackupStep):
     def work(self) -> Evidence:
         removed, kept = remove_sent(self.transfers, self.run_key, self.progress)
         shutil.rmtree(self.packed_folder, ignore_errors=True)
-        warnings = [f"{len(kept)} kept, changed since they were listed: {_named(kept)}"]
+        warnings = [f"{len(kept)} kept, changed since they were listed: {named(kept)}"]
         return Evidence(rows=removed, warnings=warnings if kept else ())
 
     def outlook(self) -> str:
@@ -278,24 +278,12 @@ class CustomerBackupFiles(Entry):
 
     @classmethod
     def checks(cls) -> Mapping[str, Callable[[], str | None]]:
-        return {"edge node": lambda: wiring.edge_node().ping()} if copies_away() else {}
+        questions = {"customers": in_words, "edge node": lambda: wiring.edge_node().ping()}
+        return questions if copies_away() else {"customers": in_words}
 
     def current_dates(self) -> Sequence[str] | None:
+        all_customers()  # or an error, before anything begins
         return [str(self.date)]
-
-
-def in_words(size: int) -> str:
-    amount = float(size)
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if amount < 1024:
-            return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} TiB"
-
-
-def _named(names: Sequence[str]) -> str:
-    shown = sorted(names)[:_NAMED]
-    return ", ".join([*shown, "..."] if len(names) > _NAMED else shown)
 
 
 def _together(there: Totals | None, new: Totals) -> Totals:

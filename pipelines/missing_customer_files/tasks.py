@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
 import luigi
 
 from pipelines import clock, settings, wiring
-from pipelines.customers import all_customers
+from pipelines.customers import all_customers, in_words
+from pipelines.delivery import Delivery, NightDelivery, NightDone
 from pipelines.missing_customer_files.report import Report, compared, read_report
 from pipelines.missing_customer_files.settings import missing_customer_files
-from pipelines.night import Delivery, Entry, NightDelivery, NightDone
+from pipelines.night import Entry
 from pipelines.staging import describe, refuse_changed
 from pipelines.statements import render
 from pipelines.step import Step
@@ -170,7 +171,12 @@ class MissingCustomerFiles(Entry):
 
     last_step = MailReports
 
+    @classmethod
+    def checks(cls) -> Mapping[str, Callable[[], str | None]]:
+        return {"customers": in_words}
+
     def current_dates(self) -> Sequence[str] | None:
+        all_customers()  # or an error, before anything begins
         asked = settings.section(missing_customer_files)
         if asked.require_backup_night and not NightDone(AWAITED, str(self.date)).exists():
             return None

@@ -20,7 +20,8 @@ from targets.errors import (
     TransientError,
 )
 from targets.store.base import FileStore
-from targets.store.sftp import SftpStore, named
+from targets.store.sftp import SftpStore
+from targets.store.ssh import named
 from tests.contracts.store import StoreContract, outgoing
 from tests.ports import free_port
 from tests.proxy import Proxy
@@ -134,7 +135,8 @@ def test_a_server_killed_in_the_middle_leaves_nothing_half_done_in_place(
 
         def cut() -> None:
             time.sleep(0.3)
-            transport = store._client and store._client.get_transport()
+            client = store._connection._client
+            transport = client and client.get_transport()
             if transport:
                 transport.close()
 

@@ -106,7 +106,7 @@ def test_history_of_a_damaged_ledger_is_one_clear_error(site: Site) -> None:
 def test_history_of_a_year_of_five_pipelines_is_quick(site: Site) -> None:
     ledger = Ledger(site.root / "var/state/ledger.sqlite")
     start = datetime(2021, 1, 1)
-    with ledger._open() as connection:
+    with ledger._database.open() as connection:
         for number in range(365 * 5):
             when = str(start + timedelta(days=number // 5, minutes=number % 5))
             row = (f"r{number}", f"P{number % 5}", when[:10], "h", 1, when, when, "done")
