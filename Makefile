@@ -10,6 +10,9 @@ demo: .venv/made
 	@$(BIN)/python -m demo
 
 test: .venv/made
+	@test -x /usr/sbin/sshd || $(if $(ROOT), \
+	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y openssh-server; }, \
+	    { echo "An SSH server is needed; run: sudo apt install openssh-server"; exit 1; })
 	$(BIN)/pytest
 
 test-browser: .venv/made

@@ -2,44 +2,73 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
 import subprocess
 import sys
 import time
+from email.message import EmailMessage
 from pathlib import Path
 
 import click
 
 from demo.data import LAST_DAY
-from pipelines import CustomerAggr, configuration, settings
+from operations.entries import PIPELINES as entries
+from pipelines import configuration, settings
+from pipelines.edge_node import edge_node
+from pipelines.night import Entry
 from targets.marker import Record
 from targets.store.local import make_folder
 
-LUIGI = f"luigi --module pipelines CustomerAggr --date {LAST_DAY} --local-scheduler"
+ORDER = (
+    "CustomerAggr",
+    "TrafficAdhocAggr",
+    "CustomerBackupFiles",
+    "CustomerInvoiceSummaryEstimated",
+    "MissingCustomerFiles",
+)
+LUIGI = "luigi --module pipelines {} --date {} --local-scheduler"
 MONTH = f"mnaas run CustomerAggr --date {LAST_DAY} --month 2021-04"
 
 
 def show_nights() -> int:
-    """A night that succeeds; one that fails, is told and resumed; what to try next."""
-    code = _show_night()
-    failed = _show_failure()
+    """A night of all five; a night that fails, is told and resumed; what to try next."""
+    codes = [_show_night(entries[name](date=LAST_DAY)) for name in ORDER]
+    _show_report()
+    codes.append(_show_failure())
     _say_what_next()
-    return code or failed
+    return max(codes)
 
 
-def _show_night() -> int:
-    before = set(_records())
+def _show_night(entry: Entry) -> int:
+    before = set(_records(entry))
+    command = LUIGI.format(entry.task_family, LAST_DAY)
     started = time.monotonic()
-    code, log = _quietly(LUIGI)
+    code, log = _quietly(command)
     seconds = time.monotonic() - started
-    click.echo(f"\n$ {LUIGI}")
-    click.echo(f"CustomerAggr {LAST_DAY}: exit code {code}, {seconds:.1f} s, log in {_short(log)}")
-    for path, record in _records().items():
+    click.echo(f"\n$ {command}")
+    click.echo(f"exit code {code}, {seconds:.1f} s, log in {_short(log)}")
+    for path, record in _records(entry).items():
         verb = "skipped" if path in before else "ran"
         evidence = record.evidence
-        partitions = f"{len(evidence.partitions)} partitions" if evidence.partitions else ""
+        count = len(evidence.partitions)
+        partitions = f"{count} partition{'s' * (count > 1)}" if count else ""
         line = f"  {record.step[3:]:<22}{verb:<9}{evidence.rows:>8,} rows  {partitions}"
         click.echo(line.rstrip())
     return code
+
+
+def _show_report() -> None:
+    """The mail that the last of them sent, as a mail client without colours shows it."""
+    reports = [path for path in _mails() if path.name.startswith("MissingCustomerFiles-")]
+    for path in reports[:1]:
+        mail = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+        assert isinstance(mail, EmailMessage)
+        body = mail.get_body(("plain",))
+        click.echo(f"\nits mail, {_short(path)}, as plain text:")
+        text = str(body.get_content() if body else "")
+        for row in text.splitlines()[5:-2]:
+            click.echo(f"  {row}".rstrip())
 
 
 def _show_failure() -> int:
@@ -83,9 +112,8 @@ def _short(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def _records() -> dict[str, Record]:
+def _records(entry: Entry) -> dict[str, Record]:
     """The records of the night's markers, by their paths, in the order of the steps."""
-    entry = CustomerAggr(date=LAST_DAY)
     night = entry.stored().read()
     if night is None:
         return {}
@@ -97,10 +125,12 @@ def _say_what_next() -> None:
     state = settings.section(settings.state).root
     tables = settings.section(settings.warehouse).root
     mails = settings.section(settings.mail).folder
+    far = configuration.path(settings.section(edge_node).folder)
     click.echo("\nLook at")
     for path, words in (
         (state / "markers", "what was done, with its evidence"),
         (tables, "the tables, as Parquet"),
+        (far, "the backup files, where they were copied to"),
         (mails, "the mails that would have been sent"),
     ):
         click.echo(f"  {_short(path)!s:<18} {words}")
@@ -108,9 +138,11 @@ def _say_what_next() -> None:
     binary = _short(Path(sys.executable).parent)
     night = f"CustomerAggr --date {LAST_DAY}"
     for purpose, command in (
-        ("a rerun", LUIGI),
+        ("a rerun", LUIGI.format("CustomerAggr", LAST_DAY)),
         ("a plan", f"mnaas plan {night}"),
         ("a rewind", f"mnaas rewind {night} --from PublishPartitions"),
         ("history", "mnaas history --steps"),
+        ("a month", f"mnaas calendar --until {LAST_DAY}"),
+        ("backups", "mnaas backup status"),
     ):
         click.echo(f"  {purpose:<9} {binary}/{command}")

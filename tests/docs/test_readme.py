@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import CustomerAggr
+import pipelines
 from pipelines.settings import Section
 from tests.docs.console import commands_of, matches, run
 from tests.site import REPOSITORY
@@ -69,8 +69,11 @@ def test_every_make_target_is_in_the_readme_and_the_other_way_round() -> None:
 
 def test_every_step_is_in_the_readme_with_its_flag() -> None:
     text = (REPOSITORY / "README.md").read_text()
-    for step in CustomerAggr.steps():
-        assert f"| {step.__name__} | {step.legacy_flag} |" in text
+    for name in pipelines.__all__:
+        section = text.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+        for step in getattr(pipelines, name).steps():
+            flag = f" {step.legacy_flag} " if step.legacy_flag else " "
+            assert f"| {step.__name__} |{flag}|" in section, step
 
 
 def test_every_exit_code_is_in_the_readme() -> None:
@@ -85,7 +88,8 @@ def test_every_dependency_says_why() -> None:
     config = configparser.ConfigParser()
     config.read(REPOSITORY / "setup.cfg")
     listed = [config["options"]["install_requires"], *config["options.extras_require"].values()]
-    wanted = {re.split(r"[>=<\[]", name)[0] for name in " ".join(listed).split()}
+    lines = "\n".join(listed).split("\n")
+    wanted = {re.split(r"[>=<\[;]", line)[0] for line in lines if line}
     table = (REPOSITORY / "CONTRIBUTING.md").read_text().split("## Dependencies")[1]
     explained = set(re.findall(r"[a-z0-9-]+", " ".join(re.findall(r"^\| (.*?) \|", table, re.M))))
     assert wanted <= explained
