@@ -13,7 +13,9 @@ from pathlib import Path
 
 import click
 
+from benchmarks.backups import measure_backups
 from benchmarks.figures import Figure, paired, timed
+from benchmarks.missing import measure_missing
 from benchmarks.site import REPOSITORY, SOURCE, BenchSite
 from pipelines import CustomerAggr
 from pipelines.ledger import Ledger
@@ -57,6 +59,8 @@ def measure(folder: Path) -> list[Figure]:
         *_ledger(site, folder),
         *_marker_listing(folder),
         *_recorded(site, folder),
+        *measure_missing(folder / "missing"),
+        *measure_backups(folder),
     ]
 
 
@@ -247,7 +251,7 @@ def main() -> None:
     click.echo("making ten million rows")
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         figures = measure(Path(folder))
-    heads = f"{'figure':<44}{'ours':>11}{'other':>11}{'ratio':>7}{'goal':>6}"
+    heads = f"{'figure':<48}{'ours':>11}{'other':>11}{'ratio':>7}{'goal':>6}"
     click.echo("\n".join([heads, *(figure.line() for figure in figures)]))
     result = REPOSITORY / "var" / "bench.json"
     result.parent.mkdir(exist_ok=True)

@@ -34,8 +34,11 @@ class Figure:
         ratio = f"{self.ratio:.2f}" if self.ratio else ""
         goal = f"{self.goal:.2f}" if self.goal else ""
         ours = f"{self.ours:.3f} {self.unit}"
-        figures = f"{self.name:<44}{ours:>11}{other:>11}{ratio:>7}{goal:>6}"
-        return f"{figures}  {self.verdict:<11} {self.against}".rstrip()
+        figures = f"{self.name:<48}{ours:>11}{other:>11}{ratio:>7}{goal:>6}"
+        return f"{figures}  {self.verdict:<11} {self._times()}{self.against}".rstrip()
+
+    def _times(self) -> str:
+        return f"{1 / self.ratio:.1f} times " if self.ratio and self.ratio < 0.6 else ""
 
 
 def paired(
@@ -44,11 +47,13 @@ def paired(
     other: Callable[[], float],
     goal: float | None,
     against: str,
+    pairs: int = PAIRS,
 ) -> Figure:
-    """Both ways in turns, after one round that does not count: medians."""
-    ours(), other()
-    pairs = [(ours(), other()) for _ in range(PAIRS)]
-    mine, theirs = (statistics.median(side) for side in zip(*pairs, strict=True))
+    """Both ways in turns: medians. One round before does not count, where there are several."""
+    if pairs > 1:
+        ours(), other()
+    measured = [(ours(), other()) for _ in range(pairs)]
+    mine, theirs = (statistics.median(side) for side in zip(*measured, strict=True))
     return Figure(name, mine, theirs, goal, against=against)
 
 

@@ -12,6 +12,7 @@ from demo.data import Size, write_usage
 from pipelines.tables import TABLES
 from targets.store.local import LocalStore
 from targets.warehouse.duckdb import DuckDBWarehouse
+from tests.site import configure
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SOURCE = "usage_trend_daily_aggr"
@@ -32,6 +33,9 @@ class BenchSite:
         write_usage(warehouse, SIZE)
         warehouse.close()
         self.list(self.days())
+
+    def configure(self, section: str, **values: object) -> None:
+        configure(self.root / "config/luigi.cfg", section, **values)
 
     def days(self) -> list[str]:
         return sorted(

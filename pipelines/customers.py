@@ -116,8 +116,29 @@ def _problems(content: Mapping[str, Any]) -> Iterator[str]:
     for kind, keys in kinds.items():
         yield from _problems_of_a_set(f"[file_types.{kind}]", keys)
         yield from (f"[file_types.{kind}] {key} is missing." for key in _missing(keys))
-    for customer, keys in named.items():
-        yield from _problems_of_a_customer(customer, keys, kinds)
+    found = [
+        problem
+        for customer, keys in named.items()
+        for problem in _problems_of_a_customer(customer, keys, kinds)
+    ]
+    yield from found or _shared_far_folders(content)
+
+
+def _shared_far_folders(content: Mapping[str, Any]) -> Iterator[str]:
+    """Where two kinds of files share one, a copy could be written over by another file's."""
+    first: dict[str, FileSet] = {}
+    try:
+        sets = list(_file_sets(content))
+    except (KeyError, TypeError, AttributeError):
+        return  # told above
+    for each in sets:
+        other = first.setdefault(each.far_folder, each)
+        if other is not each:
+            yield (
+                f"[customers.{each.customer!r}] {each.process_name}: far_folder "
+                f"{each.far_folder!r} is also that of {other.process_name} of {other.customer!r}; "
+                "each needs its own, or one file would be written over another."
+            )
 
 
 def _missing(keys: Any) -> list[str]:

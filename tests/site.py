@@ -44,6 +44,18 @@ LEAVES = {
 VOLATILE = ("run_id", "host", "version", "started", "ended", "attempts")
 
 
+def configure(file: Path, section: str, **values: object) -> None:
+    """Set some keys of a configuration file."""
+    config = configparser.ConfigParser(interpolation=None)
+    config.read(file)
+    if not config.has_section(section):
+        config.add_section(section)
+    for key, value in values.items():
+        config.set(section, key, str(value))
+    with file.open("w") as stream:
+        config.write(stream)
+
+
 @dataclass
 class Site:
     root: Path
@@ -60,14 +72,7 @@ class Site:
         return self.root / "config" / "luigi.cfg"
 
     def configure(self, section: str, **values: object) -> None:
-        config = configparser.ConfigParser(interpolation=None)
-        config.read(self.config_file)
-        if not config.has_section(section):
-            config.add_section(section)
-        for key, value in values.items():
-            config.set(section, key, str(value))
-        with self.config_file.open("w") as stream:
-            config.write(stream)
+        configure(self.config_file, section, **values)
 
     @property
     def list_file(self) -> Path:

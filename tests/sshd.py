@@ -9,13 +9,16 @@ import subprocess
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from targets.store.sftp import SftpStore
 from tests.ports import free_port
-from tests.site import Site
 
 PROGRAM = "/usr/sbin/sshd"
+
+
+class Configurable(Protocol):
+    def configure(self, section: str, **values: object) -> None: ...
 
 
 class Sshd:
@@ -68,7 +71,7 @@ class Sshd:
         }
         return SftpStore(str(root), **{**options, **changed})
 
-    def serves(self, site: Site, root: Path, **changed: Any) -> None:
+    def serves(self, site: Configurable, root: Path, **changed: Any) -> None:
         """Make the site copy its files to this server."""
         options = {
             "transport": "sftp",

@@ -68,16 +68,12 @@ def find(sets: Sequence[FileSet], asked: customer_backup_files, zone: ZoneInfo) 
 
 def quarantined(sets: Iterable[FileSet], asked: customer_backup_files) -> list[str]:
     """The files that lie in quarantine, without their companions."""
-    names = []
-    for folder in dict.fromkeys(each.folder for each in sets):
-        place = folder / asked.quarantine_folder
-        if place.is_dir():
-            names += [
-                f"{place.relative_to(folder.parent)}/{name}"
-                for name in sorted(os.listdir(place))
-                if not name.endswith(asked.companion_suffix)
-            ]
-    return names
+    return [
+        str(file.relative_to(folder.parent))
+        for folder in dict.fromkeys(each.folder for each in sets)
+        for file in sorted((folder / asked.quarantine_folder).glob("*/*"))
+        if not file.name.endswith(asked.companion_suffix)
+    ]
 
 
 def _age(found: Found) -> tuple[datetime, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import itertools
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -58,6 +59,10 @@ class Listed:
         ]
 
 
+class Mismatch(Exception):
+    """The checksum file says otherwise."""
+
+
 @dataclass
 class Manifest:
     listed: list[Listed] = field(default_factory=list)
@@ -86,8 +91,6 @@ def make_manifest(
         outcome = _read(found, packed, asked.compression_level)
         with lock:
             _sort_in(manifest, found, outcome, name)
-            if packed and found in manifest.mismatched:
-                packed.unlink(missing_ok=True)
             read += found.identity.size
             progress(read / total, f"{number + 1} of {len(taken)} files read")
 
@@ -104,36 +107,51 @@ def write_rows(out: TextIO, listed: Sequence[Listed], delimiter: str) -> None:
 
 
 def quarantine(found: Found, folder_name: str) -> None:
-    """Move a file and its companion aside, where nobody takes them for good ones."""
-    place = found.file_set.folder / folder_name
+    """Move a file and its companion aside, into a folder of their own that was not there."""
+    folder = found.file_set.folder
+    place = _free_place(folder / folder_name, found.name)
     make_folder(place)
     # The companion last: killed in between, the file alone would pass for one that has none.
     for name in (found.name, found.companion):
-        os.replace(found.file_set.folder / name, place / name)
-    sync(place)
-    sync(found.file_set.folder)
+        os.replace(folder / name, place / name)
+        sync(place)
+    sync(folder)
+
+
+def _free_place(quarantine_folder: Path, name: str) -> Path:
+    """What came before under the same name stays."""
+    names = itertools.chain([name], (f"{name}.{number}" for number in itertools.count(2)))
+    return next(
+        place for each in names if not os.path.lexists((place := quarantine_folder / each) / name)
+    )
 
 
 def finish_quarantine(sets: Iterable[FileSet], asked: customer_backup_files) -> None:
     """Let companions follow whose files were moved by a run that was killed right then."""
     for folder in dict.fromkeys(each.folder for each in sets):
-        place = folder / asked.quarantine_folder
-        for file in place.iterdir() if place.is_dir() else ():
+        for file in (folder / asked.quarantine_folder).glob("*/*"):
             companion = f"{file.name}{asked.companion_suffix}"
-            if not (place / companion).exists() and not (folder / file.name).exists():
+            alone = not (file.parent / companion).exists() and not (folder / file.name).exists()
+            if alone and not file.name.endswith(asked.companion_suffix):
                 with contextlib.suppress(FileNotFoundError):
-                    os.replace(folder / companion, place / companion)
+                    os.replace(folder / companion, file.parent / companion)
 
 
 def _read(found: Found, packed: Path | None, level: int) -> Facts | Exception:
+    """What it is; Mismatch when its companion says otherwise."""
     try:
-        return read_once(
+        facts = read_once(
             found.path,
             found.identity,
             with_cksum=bool(found.companion),
             pack_to=packed,
             level=level,
         )
+        if found.companion and not _matches(found, facts):
+            if packed:
+                packed.unlink()
+            return Mismatch()
+        return facts
     except (Changed, FileNotFoundError, PermissionError) as error:
         return error
 
@@ -143,10 +161,10 @@ def _sort_in(
 ) -> None:
     if isinstance(outcome, PermissionError):
         manifest.refused.append(f"{found.name}: it cannot be read by this user")
+    elif isinstance(outcome, Mismatch):
+        manifest.mismatched.append(found)
     elif isinstance(outcome, Exception):
         manifest.left.append(found.name)
-    elif found.companion and not _matches(found, outcome):
-        manifest.mismatched.append(found)
     else:
         manifest.listed.append(Listed(found, outcome, packed_name))
 
@@ -154,10 +172,8 @@ def _sort_in(
 def _matches(found: Found, facts: Facts) -> bool:
     """Whether the companion says, as `cksum` prints it, what was read."""
     companion = found.file_set.folder / found.companion
-    try:
-        text = companion.read_bytes()[:4096].decode(errors="replace")
-    except OSError:
-        return False
+    with companion.open("rb") as stream:
+        text = stream.read(4096).decode(errors="replace")
     words = text.split(maxsplit=2)
     named = Path(words[2].strip()).name if len(words) > 2 else ""
     return " ".join(words[:2]) == facts.cksum and named in ("", found.name)

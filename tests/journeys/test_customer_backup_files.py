@@ -214,20 +214,30 @@ def test_a_checksum_that_differs_quarantines_the_file_and_the_rest_goes_on(bare:
     put(bare, "calm_20210429_good.csv", companion=cksum("head\n1\n2\n", "calm_20210429_good.csv"))
     output = night(bare).expect(0).output
     assert "3 in quarantine, their checksum files say otherwise" in output
-    assert "traffic/quarantine/calm_20210429_bad.csv" in output
+    bad = "calm_20210429_bad.csv"
+    assert f"traffic/quarantine/{bad}/{bad}" in output
     assert set(counted(bare)) == {"calm_20210429_good.csv"}
-    lying = sorted(path.name for path in (bare.root / "in/traffic/quarantine").iterdir())
+    lying = sorted(path.name for path in (bare.root / "in/traffic/quarantine").glob("*/*"))
     assert len(lying) == 6
     assert set(far(bare)) == {"traffic/calm/calm_20210429_good.csv.gz"}
 
 
 def test_a_companion_that_was_left_behind_follows_its_file_into_quarantine(bare: Site) -> None:
     file = put(bare, "calm_20210429_bad.csv", companion="wrong")
-    (bare.root / "in/traffic/quarantine").mkdir()
-    file.rename(file.parent / "quarantine" / file.name)
+    place = bare.root / "in/traffic/quarantine" / file.name
+    place.mkdir(parents=True)
+    file.rename(place / file.name)
     night(bare).expect(0)
     assert here(bare) == ["calm_20210429_bad.csv", "calm_20210429_bad.csv.sem"]
     assert not list((bare.root / "in/traffic").glob("*.sem"))
+
+
+def test_a_bad_file_that_comes_again_is_kept_beside_the_first(bare: Site) -> None:
+    for content in ("one", "two"):
+        put(bare, "calm_20210429.csv", content, companion="wrong")
+        night(bare, f"2021-04-{len(content) + len(here(bare)):02d}").expect(0)
+    kept = (bare.root / "in/traffic/quarantine").glob("*/calm_20210429.csv")
+    assert sorted(path.read_text() for path in kept) == ["one", "two"]
 
 
 def test_files_that_are_still_being_written_are_left_for_the_next_run(bare: Site) -> None:
@@ -517,6 +527,13 @@ def test_a_transfer_ledger_that_is_damaged_is_one_clear_error(bare: Site) -> Non
     assert "the transfer ledger" in output
     assert "--from WriteManifest" in output
     assert "Traceback" not in output
+
+
+def test_kinds_of_files_that_would_be_written_over_each_other_are_refused(bare: Site) -> None:
+    file = bare.root / "config/customers.toml"
+    file.write_text(file.read_text().replace('"toll/{customer}"', '"traffic/{customer}"'))
+    output = night(bare).expect(35).output
+    assert "far_folder 'traffic/calm' is also that of traffic of 'calm'" in output
 
 
 def test_the_configuration_says_what_an_edge_node_needs(bare: Site) -> None:
