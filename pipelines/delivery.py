@@ -24,12 +24,19 @@ class Delivery(luigi.ExternalTask):
         """What is waited for."""
         raise NotImplementedError
 
+    def why(self) -> str:
+        """Why it is waited for."""
+        return f"{self.words()} is not done."
+
 
 class FileDelivery(Delivery):
     path = luigi.Parameter(description="where it should be")
 
     def words(self) -> str:
         return str(self.path)
+
+    def why(self) -> str:
+        return f"{self.path} has not been delivered."
 
     def output(self) -> luigi.Target:
         path = Path(self.path)

@@ -161,7 +161,7 @@ def _entry_broken(entry: Entry, error: BaseException | None = None) -> None:
 
 
 def _delivery_missing(delivery: Delivery) -> None:
-    error = f"{delivery.words()} is not there."
+    error = delivery.why()
     pipeline, variant = delivery.pipeline, delivery.variant
     failure = Failure(
         str(delivery.date), "(missing input)", "MissingInputError", error, delivery.resume

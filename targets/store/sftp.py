@@ -43,6 +43,8 @@ _CHECKSUMS = (
 )
 _CHUNK = 128 * 1024  # OpenSSH takes requests up to 255 KiB; paramiko's own are 32 KiB
 _BATCH_BYTES, _BATCH_FILES = 128 << 20, 250
+_SLOWEST = 5 << 20  # bytes a second at which a machine may take checksums before we give up
+_LONG = 3600.0  # seconds, where we do not know how large files are
 _FILE_MODE, _FOLDER_MODE = 0o640, 0o750
 
 
@@ -175,7 +177,7 @@ class SftpStore(FileStore):
         return part
 
     def _put_in_place(self, parts: Mapping[Outgoing, str], uploads: ThreadPoolExecutor) -> None:
-        there = self._sha256(list(parts.values()))
+        there = self._sha256(list(parts.values()), sum(file.size for file in parts))
         wrong = [file for file, part in parts.items() if there.get(part) != file.sha256]
 
         def switch(file: Outgoing) -> None:
@@ -221,20 +223,25 @@ class SftpStore(FileStore):
 
     # Checksums over there.
 
-    def _sha256(self, places: Sequence[str]) -> dict[str, str]:
-        if self._may_execute is None:
-            self._may_execute = self._by_command([]) is not None
-            if not self._may_execute:
-                log.info("%r executes no commands: checksums are taken by reading back", self)
-        if self._may_execute:
-            found = self._by_command(places)
+    def _sha256(self, places: Sequence[str], size: int | None = None) -> dict[str, str]:
+        """Those of the files that are there; `size` is how large they are together."""
+        found: dict[str, str] = {}
+        for start in range(0, len(places), _BATCH_FILES):
+            found |= self._sha256_of_some(places[start : start + _BATCH_FILES], size)
+        return found
+
+    def _sha256_of_some(self, places: Sequence[str], size: int | None) -> dict[str, str]:
+        if self._may_execute is not False:
+            found = self._by_command(places, _LONG if size is None else size / _SLOWEST)
+            self._may_execute = found is not None
             if found is not None:
                 return found
+            log.info("%r executes no commands: checksums are taken by reading back", self)
         return self._by_reading_back(places)
 
-    def _by_command(self, places: Sequence[str]) -> dict[str, str] | None:
+    def _by_command(self, places: Sequence[str], seconds: float) -> dict[str, str] | None:
         """What the remote command printed; None when there are no commands for us."""
-        printed = self._connection.execute(_CHECKSUMS, places)
+        printed = self._connection.execute(_CHECKSUMS, places, seconds)
         head, _, sums = (printed or "").partition("\n")
         return _sums(sums) if head.strip() == "checksums" else None
 

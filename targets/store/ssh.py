@@ -10,6 +10,7 @@ import contextlib
 import errno
 import queue
 import socket
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,21 +51,23 @@ class Connection:
         self._name = name
         self._client: paramiko.SSHClient | None = None
         self._idle: queue.SimpleQueue[paramiko.SFTPClient] = queue.SimpleQueue()
+        self._connecting = threading.Lock()
 
     def close(self) -> None:
         if self._client is not None:
             self._client.close()
         self._client, self._idle = None, queue.SimpleQueue()
 
-    def execute(self, command: str, given: Iterable[str]) -> str | None:
+    def execute(self, command: str, given: Iterable[str], work_seconds: float) -> str | None:
         """What a command printed, given names on its standard input, NUL after each.
 
-        None where nothing may be executed.
+        It may be silent for `work_seconds` besides what any answer may take. None where nothing
+        may be executed.
         """
         with self._errors(command):
             channel = self._transport().open_session(timeout=self._login.timeout_seconds)
             with contextlib.closing(channel):
-                channel.settimeout(self._login.timeout_seconds)
+                channel.settimeout(self._login.timeout_seconds + work_seconds)
                 try:
                     channel.exec_command(command)
                     channel.sendall("".join(f"{name}\0" for name in given).encode())
@@ -98,8 +101,9 @@ class Connection:
         return sftp
 
     def _transport(self) -> paramiko.Transport:
-        if self._client is None:
-            self._client = self._connected()
+        with self._connecting:  # one connection, whoever needs it first
+            if self._client is None:
+                self._client = self._connected()
         transport = self._client.get_transport()
         if transport is None or not transport.is_active():
             self.close()

@@ -101,7 +101,7 @@ def test_a_dead_process_leaves_no_scratch_behind(tmp_path: Path) -> None:
     assert len(os.listdir(tmp_path / ".scratch")) == 1
     living = DuckDBWarehouse(tmp_path, "mnaas", TABLES)
     living.ping()
-    living.sweep(SALES)
+    living.sweep_scratch()
     assert len(os.listdir(tmp_path / ".scratch")) == 1  # the living one's own
     living.close()
     assert os.listdir(tmp_path / ".scratch") == []

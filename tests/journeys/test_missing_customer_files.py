@@ -146,7 +146,7 @@ def test_a_query_that_fails_is_a_failure(alone: Site) -> None:
 
 def test_without_the_backup_night_the_report_waits_for_it(site: Site) -> None:
     outcome = site.run("mnaas", "run", "MissingCustomerFiles", "--date", DATE).expect(20)
-    assert f"the night CustomerBackupFiles {DATE} is not there." in outcome.output
+    assert f"the night CustomerBackupFiles {DATE} is not done." in outcome.output
     plan = site.run("mnaas", "plan", "MissingCustomerFiles", "--date", DATE).expect(0).output
     assert f"BLOCKED  missing: the night CustomerBackupFiles {DATE}" in plan
 
