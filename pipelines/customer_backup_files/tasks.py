@@ -8,22 +8,12 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import luigi
 
 from pipelines import clock, settings, staging, wiring
-from pipelines.customer_backup_files.copying import Copying, remove_sent
-from pipelines.customer_backup_files.finding import Findings, find, quarantined
-from pipelines.customer_backup_files.manifest import (
-    Listed,
-    Manifest,
-    finish_quarantine,
-    make_manifest,
-    quarantine,
-    write_rows,
-)
 from pipelines.customer_backup_files.settings import customer_backup_files
-from pipelines.customer_backup_files.transfers import COUNTED, LISTED, Transfer, Transfers
 from pipelines.customers import all_customers, in_words
 from pipelines.night import Entry
 from pipelines.publish import add, summed, verify_published
@@ -38,7 +28,13 @@ from targets.schema import Table
 from targets.store.local import errors_named
 from targets.warehouse.base import Statement, Totals
 
+if TYPE_CHECKING:
+    from pipelines.customer_backup_files.finding import Findings
+    from pipelines.customer_backup_files.manifest import Listed, Manifest
+    from pipelines.customer_backup_files.transfers import Transfer, Transfers
+
 STAGING = FINAL.staging()
+ALONE = ("backup-files",)  # two nights neither list nor send the same files at once
 
 
 def copies_away() -> bool:
@@ -46,6 +42,8 @@ def copies_away() -> bool:
 
 
 def all_transfers() -> Transfers:
+    from pipelines.customer_backup_files.transfers import Transfers
+
     return Transfers(settings.section(settings.state).root / "transfers.sqlite")
 
 
@@ -74,6 +72,7 @@ class WriteManifest(BackupStep):
     """Read each file once: count, checksum, compressed copy; list all of them in one file."""
 
     legacy_flag = 1
+    alone_with = ALONE
 
     def output(self) -> list[luigi.Target]:
         return [self.marker, self.manifest_file]
@@ -83,6 +82,14 @@ class WriteManifest(BackupStep):
         shutil.rmtree(self.packed_folder, ignore_errors=True)
 
     def work(self) -> Evidence:
+        from pipelines.customer_backup_files.finding import find, quarantined
+        from pipelines.customer_backup_files.manifest import (
+            finish_quarantine,
+            make_manifest,
+            quarantine,
+            write_rows,
+        )
+
         sets = all_customers().file_sets
         finish_quarantine(sets, self.site)
         findings = find(sets, self.site, clock.zone())
@@ -103,6 +110,8 @@ class WriteManifest(BackupStep):
         return self.evidence(findings, manifest, quarantined(sets, self.site))
 
     def transfer(self, listed: Listed, now: str) -> Transfer:
+        from pipelines.customer_backup_files.transfers import LISTED, Transfer
+
         found, identity = listed.found, listed.found.identity
         return Transfer(
             run_key=self.run_key,
@@ -189,6 +198,8 @@ class PublishCounts(BackupStep):
         return (FINAL,)
 
     def work(self) -> Evidence:
+        from pipelines.customer_backup_files.transfers import COUNTED, LISTED
+
         read_at = clock.utc_now()
         staged = staging.staged_by(self, STAGING, FINAL.partitioned_by)
         staging.unchanged(self, STAGING, staged, LoadStaging)
@@ -225,8 +236,11 @@ class CopyToEdgeNode(BackupStep):
 
     after = PublishCounts
     legacy_flag = 4
+    alone_with = ALONE
 
     def work(self) -> Evidence:
+        from pipelines.customer_backup_files.copying import Copying
+
         far = wiring.edge_node()
         try:
             copying = Copying(
@@ -252,8 +266,11 @@ class RemoveLocalFiles(BackupStep):
 
     after = CopyToEdgeNode
     legacy_flag = 5
+    alone_with = ALONE
 
     def work(self) -> Evidence:
+        from pipelines.customer_backup_files.copying import remove_sent
+
         removed, kept = remove_sent(self.transfers, self.run_key, self.progress)
         shutil.rmtree(self.packed_folder, ignore_errors=True)
         warnings = [f"{len(kept)} kept, changed since they were listed: {named(kept)}"]

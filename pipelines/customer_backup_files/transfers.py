@@ -30,7 +30,6 @@ CREATE TABLE transfers (
     size INTEGER, mtime_ns INTEGER, inode INTEGER, checksum TEXT, file_date TEXT, far_path TEXT,
     packed_name TEXT, packed_size INTEGER, packed_sha256 TEXT, state TEXT, changed_at TEXT,
     PRIMARY KEY (run_key, path));
-CREATE INDEX transfers_by_far_path ON transfers (far_path, packed_sha256);
 """
 
 
@@ -100,16 +99,15 @@ class Transfers:
         with self._open() as connection:
             return _read(connection.execute("SELECT * FROM transfers ORDER BY run_key, path"))
 
-    def sent_by_others(self, run_key: str) -> set[tuple[str, str]]:
-        """Far paths and checksums that other nights have sent of what this one lists."""
+    def sent(self) -> dict[str, str]:
+        """What was sent to each far path last: the checksum of its content."""
         with self._open() as connection:
             rows = connection.execute(
-                "SELECT DISTINCT others.far_path, others.packed_sha256 "
-                "FROM transfers AS others JOIN transfers AS ours USING (far_path, packed_sha256) "
-                "WHERE ours.run_key = ? AND others.run_key <> ? AND others.state IN (?, ?)",
-                (run_key, run_key, SENT, REMOVED),
+                "SELECT far_path, checksum FROM transfers WHERE state IN (?, ?) "
+                "ORDER BY changed_at, rowid",
+                (SENT, REMOVED),
             )
-            return {(str(path), str(checksum)) for path, checksum in rows}
+            return {str(path): str(checksum) for path, checksum in rows}
 
     def forget_before(self, run_key: str) -> None:
         """Forget removed files of older nights."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import luigi
 
 from pipelines import clock, settings, wiring
 from pipelines.customers import all_customers, in_words
 from pipelines.delivery import Delivery, NightDelivery, NightDone
-from pipelines.missing_customer_files.report import Report, compared, read_report
 from pipelines.missing_customer_files.settings import missing_customer_files
 from pipelines.night import Entry
 from pipelines.staging import describe, refuse_changed
@@ -26,6 +26,9 @@ from targets.file import StoredFile
 from targets.marker import Evidence
 from targets.table import TablePartitions
 from targets.warehouse.base import Statement
+
+if TYPE_CHECKING:
+    from pipelines.missing_customer_files.report import Report
 
 AWAITED = "CustomerBackupFiles"
 
@@ -83,6 +86,8 @@ class CompareKpis(ReportStep):
         return render(full, self.warehouse, dates=dates, processes=self.site.processes)
 
     def compare(self) -> Report:
+        from pipelines.missing_customer_files.report import compared
+
         self.refuse_what_is_not_loaded()
         kpis = {
             (process, customer): (received, generated)
@@ -143,6 +148,7 @@ class MailReports(ReportStep):
 
     def work(self) -> Evidence:
         from pipelines.missing_customer_files.mail import mail_of
+        from pipelines.missing_customer_files.report import read_report
 
         created = self.evidence_of(CompareKpis)
         file = self.files["report"]

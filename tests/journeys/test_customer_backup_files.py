@@ -291,6 +291,7 @@ def test_odd_names_are_handled_or_refused_by_name(bare: Site) -> None:
         put(bare, name, companion=cksum("head\n1\n2\n", name))
     put(bare, "o'Brien x_20210429.csv")
     put(bare, "-rf", kind="tolling")
+    put(bare, f"calm_{'x' * 225}.csv")
     refused: list[str | bytes] = ["calm_\n.csv", b"calm_\xff.csv", "calm_;.csv", "calm_\\N.csv"]
     for odd in refused:
         put(bare, odd)
@@ -301,7 +302,7 @@ def test_odd_names_are_handled_or_refused_by_name(bare: Site) -> None:
     assert set(counted(bare)) == {*handled, "o'Brien x_20210429.csv"}
     assert "traffic/o'Brien x/o'Brien x_20210429.csv.gz" in far(bare)
     assert len(far(bare)) == 4
-    assert "7 refused: " in output
+    assert "8 refused: " in output
     for words in (
         "calm_\\n.csv: its name holds control characters",
         "calm_\\udcff.csv: its name is not UTF-8",
@@ -311,7 +312,8 @@ def test_odd_names_are_handled_or_refused_by_name(bare: Site) -> None:
     ):
         assert words in output
     assert "1 belong to no customer of the configuration: -rf" in output
-    assert len(here(bare)) == 6
+    assert "its name is longer than 230 bytes" in output
+    assert len(here(bare)) == 7
 
 
 def test_a_file_that_may_not_be_read_is_refused_by_name(bare: Site) -> None:
@@ -473,9 +475,11 @@ def test_what_another_night_has_sent_is_not_sent_again(bare: Site) -> None:
     night(bare).expect(0)
     [copy] = (bare.root / "var/edge-node-2").rglob("*.gz")
     copy.unlink()  # somebody there has taken it
-    night(bare, "2021-04-29").expect(0)
+    output = night(bare, "2021-04-29").expect(0).output
+    assert "gone since" not in output
     assert far(bare) == {}
-    assert states(bare) == {"calm_20210429.csv": "removed"}
+    transfers = Transfers(bare.root / "var/state/transfers.sqlite").all()
+    assert [each.state for each in transfers] == ["removed", "removed"]
 
 
 def test_a_copy_that_was_cut_off_before_it_was_noted_is_not_sent_again(bare: Site) -> None:
