@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import duckdb  # noqa: F401  what both ways import is not measured
 import jinja2  # noqa: F401
 
-from pipelines import wiring
+from pipelines import settings, wiring
 from pipelines.statements import render
 from pipelines.tables import table_statistics_customer_aggr as FINAL
 from targets.warehouse.base import Totals
@@ -25,6 +25,7 @@ def main() -> None:
     def audit(written: Mapping[str, Totals]) -> None:
         assert sorted(written) == sorted(days)
 
+    settings.check()  # once a process, whatever it does then
     started = time.perf_counter()
     warehouse = wiring.warehouse()
     select = render("customer_aggr/create_file", warehouse, dates=days)
