@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ROOT := $(if $(filter 0,$(shell id -u)),yes,)
 
-.PHONY: demo test test-browser check bench luigid clean format
+.PHONY: demo test test-browser test-cluster check bench luigid clean format
 
 demo: .venv/made
 	@$(BIN)/python -m demo
@@ -20,6 +20,12 @@ test-browser: .venv/made
 	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium chromium-driver; }, \
 	    { echo "Chromium is needed; run: sudo apt install chromium chromium-driver"; exit 1; })
 	$(BIN)/pytest -m browser -n 0
+
+test-cluster: .venv/made
+	@command -v java >/dev/null && command -v mvn >/dev/null || $(if $(ROOT), \
+	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y openjdk-17-jre-headless maven; }, \
+	    { echo "Java 17 and Maven are needed; run: sudo apt install openjdk-17-jre-headless maven"; exit 1; })
+	$(BIN)/pytest -m cluster -n 0
 
 check: .venv/made
 	$(BIN)/ruff format --check .

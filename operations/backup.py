@@ -73,7 +73,13 @@ def places() -> list[Place]:
     listed = all_transfers().all()
     known = {(each.path, each.identity) for each in listed}
     here = [
-        Place(found.name, "new", size=found.identity.size, customer=found.file_set.customer)
+        Place(
+            found.name,
+            "new",
+            size=found.identity.size,
+            customer=found.file_set.customer,
+            process=found.file_set.process_name,
+        )
         for found in findings.taken
         if (str(found.path), found.identity) not in known
     ]

@@ -50,8 +50,9 @@ def status_command(
     if as_json:
         click.echo(json.dumps([asdict(place) for place in found], indent=1))
     elif pattern or customer or state:
-        rows = [[p.file, p.state, p.since, p.night, p.far_path] for p in found]
-        print_table(["file", "state", "since", "night", "on the second edge node"], rows[:_SHOWN])
+        rows = [[p.process, p.file, p.state, p.since, p.night, p.far_path] for p in found]
+        heads = ["type", "file", "state", "since", "night", "on the second edge node"]
+        print_table(heads, rows[:_SHOWN])
         if len(rows) > _SHOWN:
             click.echo(f"... and {len(rows) - _SHOWN} more; --json shows all of them")
     else:

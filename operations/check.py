@@ -35,7 +35,7 @@ def check(pipelines: list[type[Entry]]) -> list[Finding]:
         *_folders(),
         _asked("warehouse", _warehouse),
         _asked("statements", lambda: _statements(pipelines)),
-        *(_asked(what, question) for what, question in _own(pipelines).items()),
+        *(_asked(what, question) for what, question in {**_hdfs(), **_own(pipelines)}.items()),
         _asked("mail", lambda: wiring.mailer().ping()),
         _asked("templates", _templates),
         _luigid(),
@@ -52,6 +52,16 @@ def _asked(what: str, question: Callable[[], str | None]) -> Finding:
         return Finding(what, True, question() or "answers")
     except (MnaasError, OSError) as error:
         return Finding(what, False, " ".join(str(error).split()))
+
+
+def _hdfs() -> dict[str, Callable[[], str | None]]:
+    """The stores on HDFS, where there are any."""
+    asked: dict[str, Callable[[], str | None]] = {}
+    if settings.section(settings.files).store == "hdfs":
+        asked["files on HDFS"] = lambda: wiring.files().ping()
+    if settings.section(settings.state).markers == "hdfs":
+        asked["markers on HDFS"] = lambda: wiring.markers().ping()
+    return asked
 
 
 def _own(pipelines: list[type[Entry]]) -> dict[str, Callable[[], str | None]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import luigi
+from luigi.configuration import get_config
 
-from pipelines import settings
 from pipelines.configuration import path
 from pipelines.parameters import CountParameter, PathParameter, SecondsParameter
 from pipelines.settings import Section
@@ -30,7 +30,8 @@ class edge_node(Section):
             yield "[edge_node] folder is empty: name the folder that the files go below."
         if not 1 <= self.channels <= 8:
             yield f"[edge_node] channels = {self.channels} must be 1 to 8: sshd admits ten."
-        if self.transport == "sftp" and settings.mnaas().environment == "prod":
+        prod = get_config().get("mnaas", "environment", "") == "prod"
+        if self.transport == "sftp" and prod:
             yield from self._problems_of_sftp()
 
     def _problems_of_sftp(self) -> Iterator[str]:

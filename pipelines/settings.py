@@ -68,11 +68,17 @@ class warehouse(Section):
 
 
 class files(Section):
-    root = PathParameter(description="the folder of the file store")
+    store = luigi.ChoiceParameter(
+        choices=["local", "hdfs"], description="where files that steps exchange are kept"
+    )
+    root = PathParameter(description="the folder of the file store, where it is local")
 
 
 class state(Section):
     root = PathParameter(description="the folder of markers, locks, lists and records")
+    markers = luigi.ChoiceParameter(
+        choices=["local", "hdfs"], description="where the markers of done steps are kept"
+    )
     lock_wait_seconds = SecondsParameter(description="how long to wait for another night's table")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pipelines import configuration, settings
 from pipelines.edge_node import edge_node as edge_node_section
 from pipelines.ledger import Ledger
+from pipelines.namenode import namenode
 from pipelines.tables import TABLES
 from targets.locks import FileLocks, Locks
 from targets.store.base import FileStore
@@ -33,7 +34,8 @@ def warehouse() -> Warehouse:
 
 
 def files() -> FileStore:
-    return LocalStore(settings.section(settings.files).root)
+    asked = settings.section(settings.files)
+    return _on_hdfs("files") if asked.store == "hdfs" else LocalStore(asked.root)
 
 
 def edge_node() -> FileStore:
@@ -60,7 +62,21 @@ def state() -> FileStore:
 
 
 def markers() -> FileStore:
-    return LocalStore(settings.section(settings.state).root / "markers")
+    asked = settings.section(settings.state)
+    return _on_hdfs("markers") if asked.markers == "hdfs" else LocalStore(asked.root / "markers")
+
+
+def _on_hdfs(folder: str) -> FileStore:
+    from targets.store.hdfs import HdfsStore
+
+    asked = settings.section(namenode)
+    return HdfsStore(
+        f"{asked.root.rstrip('/')}/{folder}",
+        urls=asked.urls,
+        user=asked.user,
+        timeout_seconds=asked.timeout_seconds,
+        trash=asked.trash and folder == "files",
+    )
 
 
 def mailer() -> Mailer:

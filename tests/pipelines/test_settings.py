@@ -68,6 +68,29 @@ def test_all_problems_of_all_sections_come_at_once(site: Site) -> None:
     assert site.markers() == {}
 
 
+def test_a_section_that_looks_at_another_stands_a_wrong_value_there(site: Site) -> None:
+    site.configure("files", store="tape")
+    site.configure("mnaas", environment="production")
+    site.configure("edge_node", transport="sftp")
+    output = site.night().expect(35).output
+    assert "[files] store = 'tape'" in output
+    assert "[mnaas] environment = 'production'" in output
+    assert "Traceback" not in output
+
+
+def test_hdfs_needs_the_addresses_of_its_namenodes(site: Site) -> None:
+    site.configure("state", markers="hdfs")
+    assert "[namenode] urls is empty, and [files] store or" in site.night().expect(35).output
+    site.configure("namenode", urls='["namenode-1:9870"]', root="mnaas", user="")
+    output = site.night().expect(35).output
+    for problem in (
+        "[namenode] urls: 'namenode-1:9870' is not an address like http://namenode-1:9870",
+        "[namenode] user is empty",
+        "[namenode] root = 'mnaas' must be a folder like /mnaas",
+    ):
+        assert problem in output
+
+
 def test_a_missing_environment_variable_is_named(site: Site) -> None:
     site.configure("files", root="${NOWHERE_SET}")
     assert "NOWHERE_SET" in site.night().expect(35).output

@@ -1,0 +1,154 @@
+"""HDFS: a NameNode and a DataNode on free loopback ports, with WebHDFS."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from xml.sax.saxutils import escape
+
+from tests.cluster.servers.maven import jars
+from tests.cluster.servers.server import LOG4J, Server
+from tests.ports import free_port
+
+ARTEFACTS = (
+    "org.apache.hadoop:hadoop-common:3.4.1",
+    "org.apache.hadoop:hadoop-hdfs:3.4.1",
+    "org.apache.hadoop:hadoop-hdfs-client:3.4.1",
+    # Maven would take an older one that something else asks for, and the NameNode not start.
+    "com.fasterxml.jackson.core:jackson-core:2.12.7",
+)
+_JVM = [
+    "-Xmx256m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-Xshare:auto",
+    "-Djava.net.preferIPv4Stack=true",
+    "--add-opens=java.base/java.lang=ALL-UNNAMED",
+]
+_CLASSES = "org.apache.hadoop.hdfs.server"
+
+
+class Hdfs:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.user = getpass.getuser()
+        self._ports = {name: free_port() for name in ("rpc", "http", "data", "ipc", "data_http")}
+        self.namenode = Server("namenode", folder)
+        self.datanode = Server("datanode", folder)
+
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self._ports['http']}"
+
+    def __enter__(self) -> Hdfs:
+        self._configure()
+        format_once = Server("format", self.folder)
+        options = ("-format", "-force", "-nonInteractive")
+        self._start(format_once, f"{_CLASSES}.namenode.NameNode", *options)
+        format_once.wait_until_it_ends()
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.datanode.stop()
+        self.namenode.stop()
+
+    def start(self) -> None:
+        self.start_namenode()
+        self.start_datanode()
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        """An open port is not enough: a file must really be written."""
+        self.datanode.wait_until(self._can_write, 90)
+
+    def start_namenode(self) -> None:
+        self._start(self.namenode, f"{_CLASSES}.namenode.NameNode")
+
+    def start_datanode(self) -> None:
+        self._start(self.datanode, f"{_CLASSES}.datanode.DataNode")
+
+    def _start(self, server: Server, name: str, *more: str) -> None:
+        server.start(
+            ["java", *_JVM, "-cp", self._class_path(), name, *more],
+            {"HADOOP_USER_NAME": self.user, "HOME": str(self.folder)},
+        )
+
+    def _class_path(self) -> str:
+        folder = jars(ARTEFACTS)
+        return os.pathsep.join([str(self.folder / "conf"), str(self.folder), f"{folder}/*"])
+
+    def _can_write(self) -> bool:
+        where = f"{self.url}/webhdfs/v1/ready?op=CREATE&overwrite=true&user.name={self.user}"
+        try:
+            with urllib.request.urlopen(
+                urllib.request.Request(where, method="PUT", data=b""), timeout=10
+            ) as answer:
+                return bool(answer.status == 201)
+        except urllib.error.HTTPError as error:
+            if error.code != 307:
+                return False
+            place = error.headers["Location"]
+        except OSError:
+            return False
+        try:
+            request = urllib.request.Request(place, method="PUT", data=b"")
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return bool(answer.status == 201)
+        except OSError:
+            return False
+
+    def _configure(self) -> None:
+        for name in ("datanode", "hdfs", "static"):
+            (self.folder / "webapps" / name).mkdir(parents=True)
+        (self.folder / "conf").mkdir()
+        (self.folder / "conf/log4j.properties").write_text(LOG4J)
+        place = "127.0.0.1"
+        _write(
+            self.folder / "conf/core-site.xml",
+            {
+                "fs.defaultFS": f"hdfs://localhost:{self._ports['rpc']}",
+                "hadoop.tmp.dir": self.folder / "tmp",
+                "fs.trash.interval": 60,
+                f"hadoop.proxyuser.{self.user}.hosts": "*",
+                f"hadoop.proxyuser.{self.user}.groups": "*",
+            },
+        )
+        _write(
+            self.folder / "conf/hdfs-site.xml",
+            {
+                "dfs.namenode.name.dir": self.folder / "name",
+                "dfs.datanode.data.dir": self.folder / "data",
+                "dfs.namenode.rpc-address": f"{place}:{self._ports['rpc']}",
+                "dfs.namenode.http-address": f"{place}:{self._ports['http']}",
+                "dfs.datanode.address": f"{place}:{self._ports['data']}",
+                "dfs.datanode.ipc.address": f"{place}:{self._ports['ipc']}",
+                "dfs.datanode.http.address": f"{place}:{self._ports['data_http']}",
+                "dfs.datanode.hostname": "localhost",
+                "dfs.replication": 1,
+                "dfs.namenode.safemode.extension": 0,
+                "dfs.heartbeat.interval": 1,
+                "dfs.namenode.datanode.registration.ip-hostname-check": "false",
+                "dfs.client.block.write.replace-datanode-on-failure.policy": "NEVER",
+                # By default each file costs 0.4 s of waiting inside the DataNode.
+                "dfs.client.block.write.locateFollowingBlock.initial.delay.ms": 10,
+            },
+        )
+
+
+def _write(file: Path, properties: Mapping[str, object]) -> None:
+    lines = (
+        f"<property><name>{name}</name><value>{escape(str(value))}</value></property>"
+        for name, value in properties.items()
+    )
+    file.write_text(f"<configuration>{''.join(lines)}</configuration>\n")
