@@ -18,6 +18,7 @@ class Proxy:
         self._delay_seconds = delay_seconds
         self._stalled_after: int | None = None
         self._forwarded = 0
+        self._connections: list[socket.socket] = []
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._server.getsockname()[1]
 
@@ -31,7 +32,8 @@ class Proxy:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._server.close()
+        for each in (self._server, *self._connections):
+            each.close()
 
     def stall_after(self, more_bytes: int) -> None:
         """Forward so many bytes more, and then nothing, as a dead link does."""
@@ -41,7 +43,9 @@ class Proxy:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._server.accept()
+                self._connections.append(client)
                 server = socket.create_connection(("127.0.0.1", self._target))
+                self._connections.append(server)
                 for source, sink in ((client, server), (server, client)):
                     source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     self._forward(source, sink)

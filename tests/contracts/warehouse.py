@@ -102,6 +102,28 @@ class WarehouseContract:
         }
         assert warehouse.totals(SALES, ["2021-04-01"]) == seen
 
+    def test_each_partition_is_told_of_when_its_new_rows_are_there(
+        self, warehouse: Warehouse
+    ) -> None:
+        self.fill(warehouse, "2021-04-01", "2021-04-02")
+        seen: list[tuple[str, int]] = []
+
+        def switched(day: str) -> None:
+            seen.append((day, warehouse.row_counts(SALES, [day])[day]))
+
+        rows = values("(1, 'a', 1, '2021-04-01')", "(2, 'a', 1, '2021-04-02')")
+        days = ["2021-04-01", "2021-04-02"]
+        warehouse.overwrite(SALES, days, rows, "v", no_audit, switched=switched)
+        assert seen == [("2021-04-01", 1), ("2021-04-02", 1)]
+
+    def test_totals_of_a_select_are_those_of_what_it_would_write(
+        self, warehouse: Warehouse
+    ) -> None:
+        rows = values("(1, 'a', 1.25, '2021-04-01')", "(2, NULL, NULL, '2021-04-02')")
+        foreseen = warehouse.totals_of(rows, SALES)
+        warehouse.overwrite(SALES, ["2021-04-01", "2021-04-02"], rows, "v", no_audit)
+        assert warehouse.totals(SALES, ["2021-04-01", "2021-04-02"]) == foreseen
+
     def test_a_table_can_be_overwritten_from_itself(self, warehouse: Warehouse) -> None:
         self.fill(warehouse, "2021-04-01")
         sql = f"SELECT id + 10 AS id, name, amount, day FROM {warehouse.spell(SALES)}"

@@ -7,13 +7,20 @@ import os
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from pipelines.customer_backup_files.finding import find
+from pipelines.customer_backup_files.manifest import make_manifest
 from pipelines.customer_backup_files.reading import Changed, identity, read_once
+from pipelines.customer_backup_files.settings import customer_backup_files
 from pipelines.customer_backup_files.transfers import Transfers
+from pipelines.customers import FileSet
 from tests.journeys.test_nights import held, in_own_mounts, wait_for
+from tests.proxy import Proxy
 from tests.site import BIN, DATE, Outcome, Site
 from tests.sshd import Sshd
 
@@ -546,3 +553,68 @@ def test_the_configuration_says_what_an_edge_node_needs(bare: Site) -> None:
     assert "[edge_node] host is empty, and environment = prod copies backups there." in output
     bare.configure("mnaas", environment="dev")
     night(bare).expect(0)
+
+
+def test_a_night_killed_while_files_travel_sends_the_rest_and_none_twice(
+    bare: Site, tmp_path: Path
+) -> None:
+    for number in range(60):
+        put(bare, f"calm_20210429_{number:02d}.csv", f"head\n{number}\n" * 500)
+    root = bare.root / "var/edge-node-2"
+    with Sshd(tmp_path / "sshd") as server, Proxy(server.port, delay_seconds=0.02) as slow:
+        key = server.known_hosts.read_text().split(" ", 1)[1]
+        server.known_hosts.write_text(f"[127.0.0.1]:{slow.port} {key}")
+        server.serves(bare, root, port=slow.port)
+        with bare.start(*bare.night_command(pipeline="CustomerBackupFiles")) as process:
+            wait_for(lambda: len(list(root.rglob("*.gz*"))) > 20)
+            process.kill()
+        assert len(here(bare)) == 60
+        arrived = {path.name: path.stat().st_ino for path in root.rglob("calm*.gz")}
+        rerun = night(bare).expect(0).output
+    assert "running   CustomerBackupFiles.WriteManifest" not in rerun
+    assert len(far(bare)) == 60
+    assert not list(root.rglob(".*"))
+    assert here(bare) == []
+    for path in root.rglob("*.gz"):
+        assert arrived.get(path.name, path.stat().st_ino) == path.stat().st_ino
+
+
+def test_two_nights_at_once_take_turns_and_do_everything_once(bare: Site) -> None:
+    for number in range(20):
+        put(bare, f"calm_20210429_{number:02d}.csv", f"head\n{number}\n")
+    dates = ("2021-04-29", DATE)
+    nights = [
+        bare.start(*bare.night_command(date, pipeline="CustomerBackupFiles")) for date in dates
+    ]
+    outputs = [process.communicate(timeout=60)[0] for process in nights]
+    assert [process.returncode for process in nights] == [0, 0], outputs
+    assert len(counted(bare)) == len(far(bare)) == 20
+    assert len(bare.rows(FINAL, "customer = 'calm'")) == 20
+    assert here(bare) == []
+    assert not any("gone since" in output for output in outputs)
+
+
+def test_progress_goes_from_nothing_to_all_in_bytes(bare: Site) -> None:
+    told: list[float] = []
+    folder = bare.root / "in/traffic"
+    sets = [FileSet("traffic", "calm", folder, "far", "calm_*.csv", True)]
+    for number in range(10):
+        put(bare, f"calm_20210429_{number}.csv", "x" * 1000)
+    asked = cast(
+        "customer_backup_files",
+        SimpleNamespace(
+            settle_seconds=60,
+            companion_suffix=".sem",
+            quarantine_folder="quarantine",
+            temporary_suffixes=(".part",),
+            files_per_customer=100,
+            files_per_run=100,
+            threads=2,
+            compression_level=2,
+        ),
+    )
+    taken = find(sets, asked, ZoneInfo("UTC")).taken
+    manifest = make_manifest(taken, asked, None, lambda done, _words: told.append(done))
+    assert len(manifest.listed) == len(told) == 10
+    assert told == sorted(told)
+    assert told[-1] == 1.0
