@@ -101,7 +101,7 @@ class WriteManifest(BackupStep):
             for found in manifest.mismatched:
                 quarantine(found, self.site.quarantine_folder)
         now = clock.local_now()
-        self.transfers.replace(self.run_key, [self.transfer(each, now) for each in manifest.listed])
+        self.transfers.record(self.run_key, [self.transfer(each, now) for each in manifest.listed])
         with (
             self.manifest_file.store.writing(self.manifest_file.path) as local,
             local.open("w") as out,

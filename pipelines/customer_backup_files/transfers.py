@@ -29,7 +29,7 @@ CREATE TABLE transfers (
     run_key TEXT, path TEXT, process_name TEXT, customer TEXT, companion TEXT,
     size INTEGER, mtime_ns INTEGER, inode INTEGER, checksum TEXT, file_date TEXT, far_path TEXT,
     packed_name TEXT, packed_size INTEGER, packed_sha256 TEXT, state TEXT, changed_at TEXT,
-    PRIMARY KEY (run_key, path));
+    PRIMARY KEY (run_key, path, checksum));
 """
 
 
@@ -62,20 +62,25 @@ class Transfers:
         self._file = file
         self._database = Database(file, _SCHEMA, busy_seconds=30, synchronous="FULL")
 
-    def replace(self, run_key: str, transfers: Iterable[Transfer]) -> None:
-        """These are the files of the night, and no others."""
+    def record(self, run_key: str, transfers: Iterable[Transfer]) -> None:
+        """These are the files of the night, beside those that it has sent already."""
         names = ", ".join(f":{field.name}" for field in fields(Transfer))
         with self._open() as connection:
-            connection.execute("DELETE FROM transfers WHERE run_key = ?", (run_key,))
+            connection.execute(
+                "DELETE FROM transfers WHERE run_key = ? AND state NOT IN (?, ?)",
+                (run_key, SENT, REMOVED),
+            )
             connection.executemany(
-                f"INSERT INTO transfers VALUES ({names})", [asdict(each) for each in transfers]
+                f"INSERT OR REPLACE INTO transfers VALUES ({names})",
+                [asdict(each) for each in transfers],
             )
 
     def mark(self, transfers: Iterable[Transfer], state: str, now: str) -> None:
         with self._open() as connection:
             connection.executemany(
-                "UPDATE transfers SET state = ?, changed_at = ? WHERE run_key = ? AND path = ?",
-                [(state, now, each.run_key, each.path) for each in transfers],
+                "UPDATE transfers SET state = ?, changed_at = ? "
+                "WHERE run_key = ? AND path = ? AND checksum = ?",
+                [(state, now, each.run_key, each.path, each.checksum) for each in transfers],
             )
 
     def packed(self, transfer: Transfer) -> None:
@@ -83,15 +88,22 @@ class Transfers:
         with self._open() as connection:
             connection.execute(
                 "UPDATE transfers SET packed_size = ?, packed_sha256 = ? "
-                "WHERE run_key = ? AND path = ?",
-                (transfer.packed_size, transfer.packed_sha256, transfer.run_key, transfer.path),
+                "WHERE run_key = ? AND path = ? AND checksum = ?",
+                (
+                    transfer.packed_size,
+                    transfer.packed_sha256,
+                    transfer.run_key,
+                    transfer.path,
+                    transfer.checksum,
+                ),
             )
 
     def of(self, run_key: str) -> list[Transfer]:
         with self._open() as connection:
             return _read(
                 connection.execute(
-                    "SELECT * FROM transfers WHERE run_key = ? ORDER BY path", (run_key,)
+                    "SELECT * FROM transfers WHERE run_key = ? ORDER BY path, checksum",
+                    (run_key,),
                 )
             )
 

@@ -184,6 +184,20 @@ def test_nothing_is_counted_twice_and_what_was_counted_stays(bare: Site) -> None
     assert before.items() <= counted(bare).items()
 
 
+def test_a_night_that_lists_again_still_knows_what_it_has_sent(bare: Site) -> None:
+    put(bare, "calm_20210429_a.csv", "head\n1\n")
+    night(bare).expect(0)
+    put(bare, "calm_20210429_a.csv", "head\n1\n2\n")
+    put(bare, "calm_20210429_b.csv")
+    again = ["mnaas", "run", "CustomerBackupFiles", "--date", DATE, "--from", "1"]
+    bare.run(*again).expect(0)
+    transfers = Transfers(bare.root / "var/state/transfers.sqlite").all()
+    assert [Path(each.path).name[14:15] for each in transfers] == ["a", "a", "b"]
+    assert {each.state for each in transfers} == {"removed"}
+    assert len(bare.rows(FINAL, "customer = 'calm'")) == 3
+    assert "3 files compared, 0 do not" in bare.run("mnaas", "backup", "audit").expect(0).output
+
+
 def test_a_name_that_comes_again_with_another_content_is_another_file(bare: Site) -> None:
     put(bare, "calm_20210429.csv", "head\n1\n")
     night(bare, "2021-04-29").expect(0)
@@ -393,7 +407,7 @@ def test_a_file_that_changed_since_it_was_copied_is_not_removed(bare: Site) -> N
     bare.run("mnaas", "rewind", *rewind, "WriteManifest").expect(0)
     night(bare).expect(0)
     transfers = Transfers(bare.root / "var/state/transfers.sqlite")
-    [removed] = transfers.of(DATE)
+    [_, removed] = transfers.of(DATE)
     transfers.mark([removed], "sent", "")
     Path(removed.path).write_text("written anew")
     bare.run("mnaas", "rewind", *rewind, "RemoveLocalFiles").expect(0)
