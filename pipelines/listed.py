@@ -75,7 +75,7 @@ class ListedStep(Step):
     ) -> Evidence:
         """Replace the listed partitions of the final table that have staged rows."""
         staged = staging.staged_by(self, self.staging, self.final.partitioned_by)
-        staging.unchanged(self, self.staging, staged, staged_in)
+        staging.refuse_other_rows(self, self.staging, staged, staged_in)
         select = self.select(sorted(staged))
         assert select is not None
         source_read = self.evidence_of(read_in).details["source_read"]

@@ -61,17 +61,16 @@ def staged_by(step: Step, staging: Table, column: str) -> Mapping[str, Totals]:
     return step.warehouse.totals(staging, [step.run_key], by=column)
 
 
-def unchanged(
+def refuse_other_rows(
     step: Step, staging: Table, staged: Mapping[str, Totals], by: type[Step]
-) -> Mapping[str, Totals]:
-    """The staged totals, when they are what the step that staged them left."""
+) -> None:
+    """The staged totals must be what the step that staged them left."""
     if {value: totals.rows for value, totals in staged.items()} != step.evidence_of(by).partitions:
         raise AuditError(
             f"{staging.name} {step.run_key} does not hold the rows that {by.__name__} wrote.",
             "Somebody else writes it, or it has expired. Redo it: "
             f"{step.resume.replace(' run ', ' rewind ')} --from {by.__name__}",
         )
-    return staged
 
 
 def as_evidence(staged: Mapping[str, Totals], details: Mapping[str, Any] | None = None) -> Evidence:

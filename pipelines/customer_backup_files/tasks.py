@@ -202,7 +202,7 @@ class PublishCounts(BackupStep):
 
         read_at = clock.utc_now()
         staged = staging.staged_by(self, STAGING, FINAL.partitioned_by)
-        staging.unchanged(self, STAGING, staged, LoadStaging)
+        staging.refuse_other_rows(self, STAGING, staged, LoadStaging)
         dates = sorted(staged)
         new = self.warehouse.totals_of(self.rendered("new_counts", dates), FINAL)
         there = self.warehouse.totals(FINAL, sorted(new))

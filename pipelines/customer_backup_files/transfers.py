@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 LISTED, COUNTED, SENDING, SENT, REMOVED = "listed", "counted", "sending", "sent", "removed"
 CHANGED, GONE = "changed", "gone"
-STATES = (LISTED, COUNTED, SENDING, SENT, REMOVED, CHANGED, GONE)
 
 _SCHEMA = """
 CREATE TABLE transfers (

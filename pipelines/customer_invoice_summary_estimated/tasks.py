@@ -133,7 +133,7 @@ class PublishEstimate(EstimateStep):
 
     def work(self) -> Evidence:
         staged = staging.staged_by(self, STAGING, "partition_date")
-        staging.unchanged(self, STAGING, staged, BuildEstimate)
+        staging.refuse_other_rows(self, STAGING, staged, BuildEstimate)
         built = self.evidence_of(BuildEstimate).details
         evidence = publish(
             self,

@@ -6,8 +6,9 @@ import contextlib
 import re
 import secrets
 import shutil
+import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -70,12 +71,8 @@ class FileStore(ABC):
         """SHA-256, in hex."""
 
     @abstractmethod
-    def writing(self, path: str) -> contextlib.AbstractContextManager[Path]:
-        """A local file to fill; at the end it is stored durably as `path`, or on an error not."""
-
-    @abstractmethod
-    def reading(self, path: str) -> contextlib.AbstractContextManager[Path]:
-        """A local file with the content of `path`, to be read only."""
+    def put(self, local: Path, path: str) -> None:
+        """Store a local file durably as `path`, or on an error not."""
 
     @abstractmethod
     def sweep(self, prefix: str) -> None:
@@ -108,9 +105,22 @@ class FileStore(ABC):
         with self.writing(path) as local:
             local.write_bytes(data)
 
-    def put(self, local: Path, path: str) -> None:
-        with self.writing(path) as target:
-            shutil.copyfile(local, target)
+    @contextlib.contextmanager
+    def writing(self, path: str) -> Iterator[Path]:
+        """A local file to fill; at the end it is stored durably as `path`, or on an error not."""
+        with tempfile.TemporaryDirectory(prefix="mnaas-") as folder:
+            local = Path(folder) / "file"
+            local.touch()
+            yield local
+            self.put(local, path)
+
+    @contextlib.contextmanager
+    def reading(self, path: str) -> Iterator[Path]:
+        """A local file with the content of `path`, to be read only."""
+        with tempfile.TemporaryDirectory(prefix="mnaas-") as folder:
+            local = Path(folder) / "file"
+            self.get(path, local)
+            yield local
 
     def get(self, path: str, local: Path) -> None:
         with self.open(path) as source, local.open("wb") as target:

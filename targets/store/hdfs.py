@@ -107,29 +107,17 @@ class HdfsStore(FileStore):
     def checksum(self, path: str) -> str:
         return self._sha256(self._place(path))
 
-    @contextlib.contextmanager
-    def writing(self, path: str) -> Iterator[Path]:
-        with tempfile.TemporaryDirectory(prefix="mnaas-") as folder:
-            local = Path(folder) / "file"
-            local.touch()
-            yield local
-            place = PurePosixPath(self._place(path))
-            part = str(place.with_name(part_name(place.name)))
-            try:
-                self._upload(local, part)
-                with self._asking(path) as client:
-                    self._replace(client, part, str(place))
-            except MnaasError:
-                with contextlib.suppress(MnaasError), self._asking(path) as client:
-                    client.delete(part)
-                raise
-
-    @contextlib.contextmanager
-    def reading(self, path: str) -> Iterator[Path]:
-        with tempfile.TemporaryDirectory(prefix="mnaas-") as folder:
-            local = Path(folder) / "file"
-            self.get(path, local)
-            yield local
+    def put(self, local: Path, path: str) -> None:
+        place = PurePosixPath(self._place(path))
+        part = str(place.with_name(part_name(place.name)))
+        try:
+            self._upload(local, part)
+            with self._asking(path) as client:
+                self._replace(client, part, str(place))
+        except MnaasError:
+            with contextlib.suppress(MnaasError), self._asking(path) as client:
+                client.delete(part)
+            raise
 
     def sweep(self, prefix: str) -> None:
         place = PurePosixPath(checked_path(prefix))

@@ -78,6 +78,10 @@ class LocalStore(FileStore):
         with errors_named(path):
             return _sha256(self.path(path))
 
+    def put(self, local: Path, path: str) -> None:
+        with self.writing(path) as target:
+            shutil.copyfile(local, target)
+
     @contextlib.contextmanager
     def writing(self, path: str) -> Iterator[Path]:
         final = self.path(path)

@@ -123,21 +123,6 @@ class SftpStore(FileStore):
         places = {self._place(path): path for path in paths}
         return {places[place]: digest for place, digest in self._sha256(list(places)).items()}
 
-    @contextlib.contextmanager
-    def writing(self, path: str) -> Iterator[Path]:
-        with tempfile.TemporaryDirectory(prefix="mnaas-") as folder:
-            local = Path(folder) / "file"
-            local.touch()
-            yield local
-            self._put(local, path)
-
-    @contextlib.contextmanager
-    def reading(self, path: str) -> Iterator[Path]:
-        with tempfile.TemporaryDirectory(prefix="mnaas-") as folder:
-            local = Path(folder) / "file"
-            self.get(path, local)
-            yield local
-
     def sweep(self, prefix: str) -> None:
         place = PurePosixPath(checked_path(prefix))
         with self._connection.sftp(prefix) as sftp:
@@ -192,14 +177,10 @@ class SftpStore(FileStore):
             pass
         if wrong:
             for file in wrong:
-                with (
-                    self._connection.sftp(file.path) as sftp,
-                    contextlib.suppress(FileNotFoundError),
-                ):
-                    sftp.remove(parts[file])
+                self._remove(parts[file])
             raise corrupt([file.path for file in wrong], repr(self))
 
-    def _put(self, local: Path, path: str) -> None:
+    def put(self, local: Path, path: str) -> None:
         place = PurePosixPath(self._place(path))
         part = str(place.with_name(part_name(place.name)))
         try:
@@ -207,8 +188,8 @@ class SftpStore(FileStore):
             with self._connection.sftp(path) as sftp:
                 sftp.posix_rename(part, str(place))
         except MnaasError:
-            with contextlib.suppress(MnaasError), self._connection.sftp(path) as sftp:
-                sftp.remove(part)
+            with contextlib.suppress(MnaasError):
+                self._remove(part)
             raise
 
     def _write(self, local: Path, place: str) -> None:
