@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shlex
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -21,7 +21,7 @@ from targets.errors import ConfigError
 log = logging.getLogger("luigi-interface.mnaas")
 
 # Lines as they are, where they are ASCII: a person may read the file of a mail.
-POLICY = SMTP.clone(max_line_length=990)
+_POLICY = SMTP.clone(max_line_length=990)
 
 TEMPLATES = ("ticket.txt", "reminder.txt", "recovery.txt")
 
@@ -33,23 +33,33 @@ def letter(incident: Incident, kind: str, name: str, always: bool = False) -> Em
     if not to and not cc and not always:
         return None
     template = {"team": "ticket"}.get(kind, kind.partition("-")[0])
-    mail = EmailMessage(policy=POLICY)
-    mail["Subject"] = _subject(incident, kind)
-    sender = settings.section(settings.mail).sender
-    mail["From"] = sender
+    written = incident.closed if kind == "recovery" else incident.opened
+    mail = addressed(_subject(incident, kind), to, cc, written, name)
+    if kind not in ("ticket", "team"):
+        first = [_message_id(f"{incident.id}.{one}") for one in ("ticket", "team")]
+        mail["In-Reply-To"] = mail["References"] = " ".join(first)
+    mail.set_content(rendered(f"{template}.txt", _values(incident, kind)))
+    return mail
+
+
+def addressed(
+    subject: str, to: Sequence[str], cc: Sequence[str], written: str, name: str
+) -> EmailMessage:
+    """A mail without its content; its name, which nothing else has, gives its Message-ID."""
+    mail = EmailMessage(policy=_POLICY)
+    mail["Subject"] = subject
+    mail["From"] = settings.section(settings.mail).sender
     if to:
         mail["To"] = ", ".join(to)
     if cc:
         mail["Cc"] = ", ".join(cc)
-    written = incident.closed if kind == "recovery" else incident.opened
     mail["Date"] = format_datetime(datetime.fromisoformat(written))
-    domain = sender.partition("@")[2]
-    mail["Message-ID"] = f"<{name}@{domain}>"
-    if kind not in ("ticket", "team"):
-        first = [f"<{incident.id}.{one}@{domain}>" for one in ("ticket", "team")]
-        mail["In-Reply-To"] = mail["References"] = " ".join(first)
-    mail.set_content(rendered(f"{template}.txt", _values(incident, kind)))
+    mail["Message-ID"] = _message_id(name)
     return mail
+
+
+def _message_id(name: str) -> str:
+    return f"<{name}@{settings.section(settings.mail).sender.partition('@')[2]}>"
 
 
 def rendered(template: str, values: Mapping[str, Any]) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from email.message import EmailMessage
-from email.utils import format_datetime
 
 from pipelines import settings
-from pipelines.letters import POLICY, rendered
+from pipelines.letters import addressed, rendered
 from pipelines.missing_customer_files.report import Report
 from pipelines.missing_customer_files.settings import missing_customer_files
 
@@ -23,15 +21,8 @@ COLOURS = {
 
 def mail_of(report: Report, name: str, compared_at: str) -> EmailMessage:
     asked = settings.section(missing_customer_files)
-    sender = settings.section(settings.mail).sender
-    mail = EmailMessage(policy=POLICY)
-    mail["Subject"] = f"[mnaas] Missing customer files {report.date}: {report.summary}"
-    mail["From"] = sender
-    mail["To"] = ", ".join(asked.recipients)
-    if asked.cc:
-        mail["Cc"] = ", ".join(asked.cc)
-    mail["Date"] = format_datetime(datetime.fromisoformat(compared_at))
-    mail["Message-ID"] = f"<{name}@{sender.partition('@')[2]}>"
+    subject = f"[mnaas] Missing customer files {report.date}: {report.summary}"
+    mail = addressed(subject, asked.recipients, asked.cc, compared_at, name)
     mail.set_content(rendered("missing_files.txt", values_of(report)))
     if report.troubled:
         mail.add_alternative(rendered("missing_files.html", values_of(report)), subtype="html")
