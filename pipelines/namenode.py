@@ -20,10 +20,14 @@ class namenode(Section):
 
     def problems(self) -> Iterator[str]:
         config = get_config()  # a wrong value there is told there
-        if "hdfs" not in (config.get("files", "store", ""), config.get("state", "markers", "")):
+        used = (config.get("files", "store", ""), config.get("state", "markers", ""))
+        if "hdfs" not in used and config.get("warehouse", "engine", "") == "duckdb":
             return
         if not self.urls:
-            yield "[namenode] urls is empty, and [files] store or [state] markers is hdfs."
+            yield (
+                "[namenode] urls is empty, and [files] store or [state] markers is hdfs, or "
+                "[warehouse] engine works on it."
+            )
         for url in self.urls:
             if not str(url).startswith(("http://", "https://")):
                 yield f"[namenode] urls: {url!r} is not an address like http://namenode-1:9870."

@@ -72,7 +72,7 @@ def _overwrite(
                 step.version,
                 same_as({value: expected[value] for value in portion if value in expected}, final),
                 step.progress,
-                lambda value: step.warehouse.refresh(final, [value]),
+                in_place=in_place is not None,
             )
     record.write(partitions, publication.confirmed())
     rows, sums = summed(written.values())
@@ -99,8 +99,8 @@ def withdraw(step: Step, final: Table, stale: Sequence[str], max_drops: int) -> 
         )
     publication = Publication(step.run_id, step.run_key, asked_at)
     record.write(leaving, publication)
-    step.warehouse.drop_partitions(final, present)
-    step.warehouse.refresh(final, present)
+    # Also those that are not there: of them, no rows may come back either.
+    step.warehouse.drop_partitions(final, leaving)
     record.write(leaving, publication.confirmed())
     return Evidence(
         partitions=dict.fromkeys(leaving, 0),

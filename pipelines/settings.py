@@ -7,7 +7,7 @@ import contextlib
 import difflib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 import luigi
@@ -35,6 +35,10 @@ class Section(luigi.Config):
     def problems(self) -> Iterator[str]:
         yield from ()
 
+    def secret(self) -> str:
+        """Its password, where it has one."""
+        return ""
+
 
 class mnaas(Section):
     environment = luigi.ChoiceParameter(
@@ -50,12 +54,17 @@ class mnaas(Section):
 
 
 class warehouse(Section):
-    engine = luigi.ChoiceParameter(choices=["duckdb"], description="the engine of the tables")
+    engine = luigi.ChoiceParameter(
+        choices=["duckdb", "hive", "hive+impala", "spark"], description="the engine of the tables"
+    )
     database = luigi.Parameter(description="the database that all our tables are in")
     root = PathParameter(description="the folder of the embedded engine's tables")
     memory_limit = luigi.Parameter(description="memory that one step may use")
     threads = CountParameter(description="threads that one step may use")
     deadline_seconds = SecondsParameter(description="how long one statement may take")
+    keep_versions_days = SecondsParameter(
+        description="how many days the directory stays that a partition pointed at before"
+    )
 
     def problems(self) -> Iterator[str]:
         if not self.database.isidentifier() or self.database != self.database.lower():
@@ -136,15 +145,10 @@ class mail(Section):
             yield "[mail] host is empty, and transport = smtp needs a server."
         if self.security == "none" and self.user:
             yield "[mail] user is set, and security = none would send the password in the clear."
-        if self.password and self.password_file:
-            yield "[mail] password and password_file are both set: leave one of them empty."
-        if self.password_file:
-            yield from _problems_of_secret(path(self.password_file))
+        yield from problems_of_secret(self)
 
     def secret(self) -> str:
-        if self.password_file:
-            return path(self.password_file).read_text().strip()
-        return str(self.password)
+        return secret_of(self)
 
 
 class notices(Section):
@@ -181,26 +185,58 @@ class statements(Section):
                 yield f"[statements] replace: {name} names {file}, which is not a file."
 
 
-def _problems_of_secret(file: Path) -> Iterator[str]:
+class HasSecret(Protocol):
+    """A section with a password, in the environment or in a file."""
+
+    @property
+    def password(self) -> str: ...
+
+    @property
+    def password_file(self) -> str: ...
+
+
+def secret_of(asked: HasSecret) -> str:
+    if asked.password_file:
+        return path(asked.password_file).read_text().strip()
+    return str(asked.password)
+
+
+def problems_of_secret(asked: HasSecret) -> Iterator[str]:
+    name = type(asked).__name__
+    if asked.password and asked.password_file:
+        yield f"[{name}] password and password_file are both set: leave one of them empty."
+    if not asked.password_file:
+        return
+    file = path(asked.password_file)
     if not file.is_file():
-        yield f"[mail] password_file {file} is not a file."
+        yield f"[{name}] password_file {file} is not a file."
     elif file.stat().st_mode & 0o077:
-        yield f"[mail] password_file {file} can be read by others: chmod 0600 {file}"
+        yield f"[{name}] password_file {file} can be read by others: chmod 0600 {file}"
 
 
-def secret_keys() -> tuple[str, str]:
-    """Where the secret comes from, cheaply: other keys, other secret."""
+def _with_secrets() -> list[type[Section]]:
+    return [kind for kind in Section.__subclasses__() if hasattr(kind, "password")]
+
+
+def secret_keys() -> tuple[str, ...]:
+    """Where the secrets come from, cheaply: other keys, other secrets."""
     config = get_config()
-    return tuple(config.get("mail", key, "", raw=True) for key in ("password", "password_file"))
+    return tuple(
+        config.get(kind.__name__, key, "", raw=True)
+        for kind in _with_secrets()
+        for key in ("password", "password_file")
+    )
 
 
 def secrets() -> list[str]:
     """What must not be printed anywhere."""
-    try:
-        found = mail().secret()
-    except (OSError, ValueError, configparser.Error, luigi.parameter.ParameterException):
-        return []
-    return [found] if found else []
+    found = []
+    for kind in _with_secrets():
+        with contextlib.suppress(
+            OSError, ValueError, configparser.Error, luigi.parameter.ParameterException
+        ):
+            found.append(kind().secret())
+    return [secret for secret in found if secret]
 
 
 AnySection = TypeVar("AnySection", bound=Section)

@@ -11,6 +11,7 @@ import json
 import logging
 import socket
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -202,9 +203,18 @@ class Step(luigi.Task):
                 try:
                     evidence = self.work()
                     self.verify(evidence)
+                    evidence = self._with_remarks(evidence)
                 finally:
                     self.warehouse.close()
         return evidence
+
+    def _with_remarks(self, evidence: Evidence) -> Evidence:
+        """What the warehouse has to say, beside what the step says itself."""
+        remarks = self.warehouse.remarks
+        if remarks.superseded:
+            details = {**evidence.details, "superseded": dict(remarks.superseded)}
+            evidence = replace(evidence, details=details)
+        return evidence.with_warnings(remarks.warnings)
 
     def _say_retry(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None

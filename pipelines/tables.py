@@ -44,6 +44,7 @@ traffic_aggr_adhoc = table(
     "whole_sale_cost_5 DECIMAL(20,4), tadigcode STRING, apn STRING, technologytype STRING, "
     "sim STRING, sim_type STRING, msisdn STRING, vin STRING, calldate STRING, noofcdrids BIGINT",
     "partition_date",
+    delimiter=";",
 )
 
 customers_files_records_count = table(
@@ -62,11 +63,13 @@ sebs_non_invoice_charges = table("sebs_non_invoice_charges", _CHARGE, "partition
 gbs_curr_avgconv_rate = table(
     "gbs_curr_avgconv_rate",
     "cal_month STRING, from_curr STRING, to_curr STRING, avg_conv_rate DECIMAL(20,8)",
+    delimiter=",",
 )
 bl_cust_bu_co_cogrp_mapping = table(
     "bl_cust_bu_co_cogrp_mapping",
     "org_id BIGINT, org_name STRING, contract_offer_group STRING, commercial_offer STRING, "
     "co_mapping_start_date STRING, co_mapping_end_date STRING",
+    delimiter="~",
 )
 customer_invoice_summary_estimated = table(
     "customer_invoice_summary_estimated",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipelines import configuration, settings
 from pipelines.edge_node import edge_node as edge_node_section
+from pipelines.engines import hiveserver2, impalad
 from pipelines.ledger import Ledger
 from pipelines.namenode import namenode
 from pipelines.tables import TABLES
@@ -17,9 +18,67 @@ from targets.warehouse.base import Warehouse
 if TYPE_CHECKING:
     from pipelines.spool import Spool
     from targets.mailer import Mailer
+    from targets.store.hdfs import HdfsStore
+    from targets.warehouse.hiveserver2 import HiveServer2Warehouse
+    from targets.warehouse.session import Access
 
 
 def warehouse() -> Warehouse:
+    engine = settings.section(settings.warehouse).engine
+    if engine == "duckdb":
+        return _embedded()
+    if engine == "spark":
+        from targets.warehouse.spark import SparkWarehouse
+
+        return _on_cluster(SparkWarehouse)
+    from targets.warehouse.hive import HiveWarehouse
+
+    if engine == "hive":
+        return _on_cluster(HiveWarehouse)
+    from targets.warehouse.impala import ImpalaReader
+    from targets.warehouse.refreshing import RefreshingWarehouse
+
+    asked = settings.section(settings.warehouse)
+    impala = ImpalaReader(
+        asked.database, TABLES, _access(impalad), deadline_seconds=asked.deadline_seconds
+    )
+    return RefreshingWarehouse(_on_cluster(HiveWarehouse), impala)
+
+
+def _on_cluster(kind: type[HiveServer2Warehouse]) -> HiveServer2Warehouse:
+    asked = settings.section(settings.warehouse)
+    return kind(
+        asked.database,
+        TABLES,
+        _access(hiveserver2),
+        hdfs=_hdfs(""),
+        folder=settings.section(namenode).root,
+        records=state(),
+        keep_versions_days=asked.keep_versions_days,
+        deadline_seconds=asked.deadline_seconds,
+    )
+
+
+def _access(kind: type[hiveserver2] | type[impalad]) -> Access:
+    from targets.warehouse.session import Access
+
+    asked = settings.section(kind)
+    return Access(
+        section=kind.__name__,
+        hosts=asked.hosts,
+        port=asked.port,
+        user=asked.user,
+        auth=asked.auth,
+        password=asked.secret(),
+        service=asked.kerberos_service,
+        tls=asked.tls,
+        ca_file=asked.ca_file,
+        timeout_seconds=asked.timeout_seconds,
+        settings=asked.session,
+    )
+
+
+def _embedded() -> Warehouse:
     from targets.warehouse.duckdb import DuckDBWarehouse
 
     asked = settings.section(settings.warehouse)
@@ -67,15 +126,20 @@ def markers() -> FileStore:
 
 
 def _on_hdfs(folder: str) -> FileStore:
+    root = settings.section(namenode).root
+    return _hdfs(f"{root.rstrip('/')}/{folder}", is_data=folder == "files")
+
+
+def _hdfs(root: str, *, is_data: bool = True) -> HdfsStore:
     from targets.store.hdfs import HdfsStore
 
     asked = settings.section(namenode)
     return HdfsStore(
-        f"{asked.root.rstrip('/')}/{folder}",
+        root,
         urls=asked.urls,
         user=asked.user,
         timeout_seconds=asked.timeout_seconds,
-        trash=asked.trash and folder == "files",
+        trash=asked.trash and is_data,
     )
 
 

@@ -10,10 +10,14 @@ MnaasError
     LostConnectionError     the other side went away, or a file changed under a query
     DeadlineError           the other side did not answer in time
     CorruptCopyError        a copy has another checksum on the far side than here
+    FailedJobError          the engine began a statement and could not finish it
   LockTimeoutError          somebody else holds a table for longer than we wait
   WarehouseError            the warehouse refused
     UnknownTableError       a table that is not declared
     StatementError          a statement that it cannot run
+      MissingTableError     a table that the engine does not have
+      MissingPartitionError a partition that the table does not have
+  LoginError                a server does not take us for whom we say we are
   StoreError                a file store refused
     DiskFullError           no space left
   MailError                 a mail that was not taken
@@ -77,6 +81,10 @@ class CorruptCopyError(TransientError):
         self.paths = paths
 
 
+class FailedJobError(TransientError):
+    pass
+
+
 class LockTimeoutError(MnaasError):
     pass
 
@@ -90,6 +98,18 @@ class UnknownTableError(WarehouseError):
 
 
 class StatementError(WarehouseError):
+    pass
+
+
+class MissingTableError(StatementError):
+    pass
+
+
+class MissingPartitionError(StatementError):
+    pass
+
+
+class LoginError(MnaasError):
     pass
 
 

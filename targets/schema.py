@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from targets.errors import SchemaError
 
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*\Z")
 _TYPE = re.compile(r"STRING\Z|BIGINT\Z|DECIMAL\(\d{1,2},\d{1,2}\)\Z")
 # Hive percent-encodes these in the names of partition directories (FileUtils.charToEscape).
-_HIVE_KEEPS = " !$&()+,-.;<>@_`|~"
+_HIVE_ESCAPES = re.compile(r"""["#%'*/:=?\\{\[\]^]""")
 
 
 def identifier(name: str) -> str:
@@ -59,7 +59,8 @@ class Partition:
     @property
     def folder(self) -> str:
         """The directory's name, spelled as Hive spells it."""
-        return f"{self.column}={quote(self.value, safe=_HIVE_KEEPS)}"
+        value = _HIVE_ESCAPES.sub(lambda letter: f"%{ord(letter[0]):02X}", self.value)
+        return f"{self.column}={value}"
 
     @classmethod
     def from_folder(cls, folder: str) -> Partition:
@@ -69,11 +70,16 @@ class Partition:
 
 @dataclass(frozen=True)
 class Table:
-    """A declared table; its database is the warehouse's."""
+    """A declared table; its database is the warehouse's.
+
+    On a cluster it is kept as Parquet, or with a delimiter as text; the embedded engine knows only
+    Parquet.
+    """
 
     name: str
     columns: tuple[Column, ...]
     partitioned_by: str = ""
+    delimiter: str = ""
 
     def __post_init__(self) -> None:
         identifier(self.name)
@@ -97,10 +103,12 @@ class Table:
             name=f"{self.name}_staging",
             columns=self.all_columns,
             partitioned_by="run_key",
+            delimiter="",
         )
 
 
-def table(name: str, columns: str, partitioned_by: str = "") -> Table:
+def table(name: str, columns: str, partitioned_by: str = "", delimiter: str = "") -> Table:
     """Declare a table: `table("t", "id BIGINT, name STRING", "partition_date")`."""
     pairs = (pair.split() for pair in re.split(r",(?![^(]*\))", columns))
-    return Table(name, tuple(Column(column, kind) for column, kind in pairs), partitioned_by)
+    typed = tuple(Column(column, kind) for column, kind in pairs)
+    return Table(name, typed, partitioned_by, delimiter)

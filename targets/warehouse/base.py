@@ -1,4 +1,4 @@
-"""What every warehouse can do, and how a table is published: write, audit, switch."""
+"""What every engine can read, what a warehouse can write: write, audit, switch."""
 
 from __future__ import annotations
 
@@ -48,7 +48,15 @@ def nobody_hears(_partition: str) -> None:
     pass
 
 
-class Warehouse(ABC):
+@dataclass
+class Remarks:
+    """What a step should say of its warehouse: what is odd, and what the switch left behind."""
+
+    warnings: list[str] = field(default_factory=list)
+    superseded: dict[str, str] = field(default_factory=dict)
+
+
+class Reader(ABC):
     """Partitions are named by their values: `["2021-04-29", "2021-04-30"]`."""
 
     name: str
@@ -56,6 +64,7 @@ class Warehouse(ABC):
     def __init__(self, database: str, tables: Mapping[str, Table]) -> None:
         self.database = database
         self.tables = tables
+        self.remarks = Remarks()
 
     @abstractmethod
     def ping(self) -> None:
@@ -70,44 +79,6 @@ class Warehouse(ABC):
 
     @abstractmethod
     def partitions(self, table: Table) -> list[str]: ...
-
-    @abstractmethod
-    def load_file(
-        self, table: Table, partition: str, path: Path, version: str, audit: Audit
-    ) -> Mapping[str, Totals]:
-        """Replace one partition by the rows of a file that `export` wrote."""
-
-    @abstractmethod
-    def overwrite(
-        self,
-        table: Table,
-        partitions: Sequence[str],
-        select: Statement,
-        version: str,
-        audit: Audit,
-        progress: Progress = no_progress,
-        switched: Switched = nobody_hears,
-    ) -> Mapping[str, Totals]:
-        """Replace exactly these partitions by the rows of a SELECT.
-
-        The rows are written aside under `version`; `audit` gets their totals by partition and
-        raises AuditError to stop; only then is each partition switched, one atomic step each, of
-        which `switched` hears.
-        """
-
-    @abstractmethod
-    def drop_partitions(self, table: Table, partitions: Sequence[str]) -> None:
-        """Drop them with their data; one that is not there is no error."""
-
-    @abstractmethod
-    def sweep(self, table: Table) -> None:
-        """Remove what killed runs left beside the table; the caller holds the table's lock."""
-
-    def sweep_scratch(self) -> None:  # noqa: B027
-        """Remove what killed processes of this machine left, whatever they worked on."""
-
-    def refresh(self, table: Table, partitions: Sequence[str]) -> None:  # noqa: B027
-        """Make switched partitions visible to engines that cache; most have nothing to do."""
 
     def close(self) -> None:  # noqa: B027
         """Give back what the warehouse holds open."""
@@ -176,14 +147,56 @@ class Warehouse(ABC):
         return dict(self.query(Statement(f"rows of {table.name}", sql, reads)))
 
 
+class Warehouse(Reader):
+    @abstractmethod
+    def load_file(
+        self, table: Table, partition: str, path: Path, version: str, audit: Audit
+    ) -> Mapping[str, Totals]:
+        """Replace one partition by the rows of a file that `export` wrote."""
+
+    @abstractmethod
+    def overwrite(
+        self,
+        table: Table,
+        partitions: Sequence[str],
+        select: Statement,
+        version: str,
+        audit: Audit,
+        progress: Progress = no_progress,
+        switched: Switched = nobody_hears,
+        *,
+        in_place: bool = False,
+    ) -> Mapping[str, Totals]:
+        """Replace exactly these partitions by the rows of a SELECT.
+
+        The rows are written aside under `version`; `audit` gets their totals by partition and
+        raises AuditError to stop; only then is each partition switched, one atomic step each, of
+        which `switched` hears. `in_place`: the files must be where they always are.
+        """
+
+    @abstractmethod
+    def drop_partitions(self, table: Table, partitions: Sequence[str]) -> None:
+        """Drop them with their data; of one that is not there, no rows may come back either."""
+
+    @abstractmethod
+    def sweep(self, table: Table) -> None:
+        """Remove what killed runs left beside the table; the caller holds the table's lock."""
+
+    def sweep_scratch(self) -> None:
+        """Remove what killed processes of this machine left, whatever they worked on."""
+
+    def refresh(self, table: Table, partitions: Sequence[str]) -> None:
+        """Make switched partitions visible to engines that cache; most have nothing to do."""
+
+
 def totals_sql(table: Table, source: str, by: str) -> str:
-    measured = ", ".join(
-        f"SUM(CAST({column.name} AS DECIMAL(38,4)))"
+    measured = "".join(
+        f", SUM(CAST({column.name} AS DECIMAL(38,4)))"
         if column.is_number
-        else f"COUNT({column.name})"
+        else f", COUNT({column.name})"
         for column in measured_columns(table, by)
     )
-    return f"SELECT {by}, COUNT(*), {measured} FROM {source} GROUP BY {by}"
+    return f"SELECT {by}, COUNT(*){measured} FROM {source} GROUP BY {by}"
 
 
 def measured_columns(table: Table, by: str) -> list[Column]:

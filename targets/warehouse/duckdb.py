@@ -91,13 +91,8 @@ class DuckDBWarehouse(Warehouse):
     def load_file(
         self, table: Table, partition: str, path: Path, version: str, audit: Audit
     ) -> Mapping[str, Totals]:
-        types = ", ".join(f"'{column.name}': '{_type(column)}'" for column in table.columns)
-        rows = (
-            f"SELECT *, {self.literal(partition)} AS {table.partitioned_by} "
-            f"FROM read_csv({self.quoted(str(path))}, auto_detect = false, header = false, "
-            f"delim = ';', nullstr = '\\N', quote = '\"', escape = '\"', "
-            f"allow_quoted_nulls = false, columns = {{{types}}})"
-        )
+        rows = f"SELECT *, {self.literal(partition)} AS {table.partitioned_by} FROM "
+        rows += _delimited(table.columns, path)
         load = Statement(f"load of {path.name}", rows)
         return self.overwrite(table, [partition], load, version, audit)
 
@@ -110,6 +105,8 @@ class DuckDBWarehouse(Warehouse):
         audit: Audit,
         progress: Progress = no_progress,
         switched: Switched = nobody_hears,
+        *,
+        in_place: bool = False,  # noqa: ARG002  a switch puts the file where it always is
     ) -> Mapping[str, Totals]:
         if not partitions:
             return {}
@@ -233,6 +230,29 @@ class DuckDBWarehouse(Warehouse):
             else ""
         )
         return f"SELECT {columns} FROM read_parquet([{paths}]{hive})"
+
+
+def as_parquet(columns: Sequence[Column], text: Path, parquet: Path) -> None:
+    """The rows of a file that `export` wrote, checked and typed, as Parquet."""
+    import duckdb
+
+    options = "FORMAT parquet, USE_TMP_FILE false"
+    copy = f"COPY (FROM {_delimited(columns, text)}) TO {_quoted(parquet)} ({options})"
+    with _errors(f"load of {text.name}", copy), duckdb.connect(":memory:") as connection:
+        connection.execute(copy)
+
+
+def _delimited(columns: Sequence[Column], path: Path) -> str:
+    types = ", ".join(f"'{column.name}': '{_type(column)}'" for column in columns)
+    return (
+        f"read_csv({_quoted(path)}, auto_detect = false, header = false, delim = ';', "
+        f"nullstr = '\\N', quote = '\"', escape = '\"', allow_quoted_nulls = false, "
+        f"columns = {{{types}}})"
+    )
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
 
 
 def _type(column: Column) -> str:

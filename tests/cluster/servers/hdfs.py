@@ -6,13 +6,11 @@ import getpass
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from xml.sax.saxutils import escape
 
 from tests.cluster.servers.maven import jars
-from tests.cluster.servers.server import LOG4J, Server
+from tests.cluster.servers.server import JVM, LOG4J, Server, write_site
 from tests.ports import free_port
 
 ARTEFACTS = (
@@ -22,14 +20,7 @@ ARTEFACTS = (
     # Maven would take an older one that something else asks for, and the NameNode not start.
     "com.fasterxml.jackson.core:jackson-core:2.12.7",
 )
-_JVM = [
-    "-Xmx256m",
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
-    "-Xshare:auto",
-    "-Djava.net.preferIPv4Stack=true",
-    "--add-opens=java.base/java.lang=ALL-UNNAMED",
-]
+_JVM = ("-Xmx256m", *JVM, "--add-opens=java.base/java.lang=ALL-UNNAMED")
 _CLASSES = "org.apache.hadoop.hdfs.server"
 
 
@@ -40,6 +31,10 @@ class Hdfs:
         self._ports = {name: free_port() for name in ("rpc", "http", "data", "ipc", "data_http")}
         self.namenode = Server("namenode", folder)
         self.datanode = Server("datanode", folder)
+
+    @property
+    def name(self) -> str:
+        return f"hdfs://localhost:{self._ports['rpc']}"
 
     @property
     def url(self) -> str:
@@ -114,17 +109,17 @@ class Hdfs:
         (self.folder / "conf").mkdir()
         (self.folder / "conf/log4j.properties").write_text(LOG4J)
         place = "127.0.0.1"
-        _write(
+        write_site(
             self.folder / "conf/core-site.xml",
             {
-                "fs.defaultFS": f"hdfs://localhost:{self._ports['rpc']}",
+                "fs.defaultFS": self.name,
                 "hadoop.tmp.dir": self.folder / "tmp",
                 "fs.trash.interval": 60,
                 f"hadoop.proxyuser.{self.user}.hosts": "*",
                 f"hadoop.proxyuser.{self.user}.groups": "*",
             },
         )
-        _write(
+        write_site(
             self.folder / "conf/hdfs-site.xml",
             {
                 "dfs.namenode.name.dir": self.folder / "name",
@@ -144,11 +139,3 @@ class Hdfs:
                 "dfs.client.block.write.locateFollowingBlock.initial.delay.ms": 10,
             },
         )
-
-
-def _write(file: Path, properties: Mapping[str, object]) -> None:
-    lines = (
-        f"<property><name>{name}</name><value>{escape(str(value))}</value></property>"
-        for name, value in properties.items()
-    )
-    file.write_text(f"<configuration>{''.join(lines)}</configuration>\n")

@@ -27,9 +27,9 @@ def jars(artefacts: Sequence[str], excluded: Sequence[str] = ()) -> Path:
     """A folder with these (`group:name:version`), all that they need, and nothing excluded."""
     wanted = "\n".join([*artefacts, "without", *excluded])
     name = f"jars-{hashlib.sha256(wanted.encode()).hexdigest()[:12]}"
-    folder = _cache() / name
+    folder = cache() / name
     if not folder.is_dir():
-        part = _cache() / f".{name}.{os.getpid()}"
+        part = cache() / f".{name}.{os.getpid()}"
         part.mkdir(parents=True)
         exclusions = "".join(_EXCLUSION.format(*entry.split(":")) for entry in excluded)
         dependencies = (_DEPENDENCY.format(*entry.split(":"), exclusions) for entry in artefacts)
@@ -45,5 +45,5 @@ def jars(artefacts: Sequence[str], excluded: Sequence[str] = ()) -> Path:
     return folder / "jars"
 
 
-def _cache() -> Path:
+def cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mnaas-cluster"

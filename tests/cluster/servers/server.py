@@ -9,13 +9,39 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 LOG4J = """log4j.rootLogger=WARN,console
 log4j.appender.console=org.apache.log4j.ConsoleAppender
 log4j.appender.console.layout=org.apache.log4j.PatternLayout
 log4j.appender.console.layout.ConversionPattern=%d %p %c{1}: %m%n
 """
+LOG4J2 = """status = ERROR
+appender.console.type = Console
+appender.console.name = console
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d %p %c{1}: %m%n
+rootLogger.level = WARN
+rootLogger.appenderRef.console.ref = console
+"""
+# What keeps a JVM small and quick.
+JVM = (
+    "-Dfile.encoding=UTF-8",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-Xshare:auto",
+    "-Djava.net.preferIPv4Stack=true",
+)
 _PR_SET_PDEATHSIG = 1
+
+
+def write_site(file: Path, properties: Mapping[str, object]) -> None:
+    """A configuration file as Hadoop and its kin read it."""
+    lines = (
+        f"<property><name>{name}</name><value>{escape(str(value))}</value></property>\n"
+        for name, value in properties.items()
+    )
+    file.write_text(f"<configuration>\n{''.join(lines)}</configuration>\n")
 
 
 class Server:
@@ -26,7 +52,9 @@ class Server:
         self.log = folder / f"{name}.log"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+    def start(
+        self, command: Sequence[str], environment: Mapping[str, str], cwd: Path | None = None
+    ) -> None:
         parent = os.getpid()
 
         def die_with_parent() -> None:
@@ -37,7 +65,8 @@ class Server:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command,
-                env={"PATH": os.environ["PATH"], **environment},
+                env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", **environment},
+                cwd=cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -1,0 +1,321 @@
+"""A session with a server that speaks HiveServer2's protocol: statements, each with a deadline.
+
+The drivers have no deadline of their own, so a statement is started and asked for until it is done;
+the socket's timeout ends what does not answer at all. After such an end the session is thrown away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from targets.errors import (
+    DeadlineError,
+    FailedJobError,
+    LoginError,
+    LostConnectionError,
+    MissingPartitionError,
+    MissingTableError,
+    MnaasError,
+    StatementError,
+)
+from targets.warehouse.base import Progress, Row, no_progress
+
+log = logging.getLogger("luigi-interface.mnaas")
+
+BATCH = 10_000
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.25
+_STACK = re.compile(r"\s*\n\s*(at |== |\*|'|Caused by:)")
+_WRAPPINGS = re.compile(
+    r"^(Error while (compiling statement|processing statement)|Error running query|FAILED"
+    r"|\[[A-Z_.]+\]|(SemanticException|Execution Error, return code \d+ from [\w.$]+)"
+    r"|([a-z]\w*\.)+[A-Z]\w*(Exception|Error))(?=[:. ]):?\.?\s*"
+)
+# What a server says of itself rather than of the statement.
+_LOST = re.compile(r"Invalid (Session|Operation)Handle|session .* (closed|expired)", re.IGNORECASE)
+_NO_TABLE = re.compile(r"Could not resolve table reference|Table does not exist")  # Impala's words
+_PASSING = re.compile(r"[Mm]eta ?store|Connection refused|timed out|SafeMode|[Rr]etriable")
+_REFUSED = re.compile(
+    r"AlreadyExists|InvalidOperation|NoSuchObject|AccessControl|Permission denied|not authorized"
+    r"|Authorization|HiveAccessControl",
+)
+
+
+@dataclass(frozen=True)
+class Access:
+    """Where an engine's servers are, tried in order, and who we are there."""
+
+    hosts: Sequence[str]
+    port: int
+    user: str
+    section: str = "hiveserver2"  # where it is configured, for who has to mend it
+    auth: str = "NONE"
+    password: str = field(default="", repr=False)
+    service: str = "hive"
+    tls: bool = False
+    ca_file: str = ""
+    timeout_seconds: float = 60
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def places(self) -> Iterator[tuple[str, int]]:
+        for host in self.hosts:
+            name, _, port = host.partition(":")
+            yield name, int(port or self.port)
+
+
+class ServerSaidError(Exception):
+    """What a server answered in place of a result; drivers raise it, sessions translate it."""
+
+    def __init__(self, message: str, state: str | None = None, code: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.state = state or ""
+        self.code = code or 0
+
+
+class TimedOutError(Exception):
+    """The socket's timeout, in seconds; drivers raise it."""
+
+
+class NotTakenError(Exception):
+    """The server did not take our login; drivers raise it."""
+
+
+class Driver(ABC):
+    """One connection of one driver, that runs one statement at a time.
+
+    Its errors: ServerSaidError, TimedOutError, NotTakenError; anything else is a lost connection.
+    """
+
+    @abstractmethod
+    def open(self, host: str, port: int, access: Access) -> None: ...
+
+    @abstractmethod
+    def start(self, sql: str, timeout_seconds: float) -> None: ...
+
+    @abstractmethod
+    def finished(self, timeout_seconds: float) -> bool:
+        """Whether the statement is done; the server may take some seconds to say no."""
+
+    @abstractmethod
+    def fetch(self, rows: int, timeout_seconds: float) -> Sequence[Row]:
+        """The next rows; none when there are no more."""
+
+    @abstractmethod
+    def cancel(self) -> None: ...
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Give back what the server holds for the statement."""
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+
+class Session:
+    def __init__(
+        self, engine: str, driver: type[Driver], access: Access, deadline_seconds: float
+    ) -> None:
+        self.engine = engine
+        self.access = access
+        self.statements = 0
+        self._new_driver = driver
+        self._deadline_seconds = deadline_seconds
+        self._driver: Driver | None = None
+        self._server = ""
+
+    def run(self, name: str, sql: str, progress: Progress = no_progress) -> None:
+        """A statement that gives no rows (asking for some would be an error on both drivers)."""
+        with self._running(name, sql, progress):
+            pass
+
+    def rows(self, name: str, sql: str) -> list[Row]:
+        return [row for batch in self.batches(name, sql) for row in batch]
+
+    def batches(
+        self, name: str, sql: str, progress: Progress = no_progress
+    ) -> Iterator[Sequence[Row]]:
+        with self._running(name, sql, progress) as (driver, deadline):
+            while batch := driver.fetch(BATCH, deadline.left()):
+                yield batch
+
+    def close(self) -> None:
+        if self._driver is not None:
+            with contextlib.suppress(Exception):  # it may be gone; we are done with it anyway
+                self._driver.close()
+            self._driver = None
+
+    @contextlib.contextmanager
+    def _running(
+        self, name: str, sql: str, progress: Progress
+    ) -> Iterator[tuple[Driver, _Deadline]]:
+        deadline = _Deadline(self._deadline_seconds)
+        driver = self._connected()
+        self.statements += 1
+        with self._errors(name, sql):
+            _start(driver, sql, deadline)
+            self._wait(driver, deadline, name, progress)
+            yield driver, deadline
+            driver.finish()
+
+    def _wait(self, driver: Driver, deadline: _Deadline, name: str, progress: Progress) -> None:
+        pause = _FIRST_PAUSE
+        while not driver.finished(min(self.access.timeout_seconds, deadline.left())):
+            if deadline.over:
+                with contextlib.suppress(Exception):
+                    driver.cancel()
+                raise DeadlineError(
+                    f"{name} was stopped after {self._deadline_seconds:.0f} s "
+                    f"({self.engine} at {self._server}).",
+                    "Rerun; [warehouse] deadline_seconds says how long a statement may take.",
+                )
+            if deadline.passed > 1:
+                progress(0, f"{name}: {deadline.passed:.0f} s on {self.engine}")
+            time.sleep(min(pause, deadline.left()))
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+    def _connected(self) -> Driver:
+        if self._driver is None:
+            problems = []
+            for host, port in self.access.places():
+                driver = self._new_driver()
+                try:
+                    driver.open(host, port, self.access)
+                except NotTakenError as error:
+                    raise self._login_refused(f"{host}:{port}", error) from error
+                except TimedOutError:
+                    problems.append(f"{host}:{port} did not answer in {self._patience()}")
+                except Exception as error:
+                    problems.append(f"{host}:{port}: {first_line(error)}")
+                else:
+                    self._driver, self._server = driver, f"{host}:{port}"
+                    return driver
+            raise LostConnectionError(
+                f"{self.engine} does not answer: {'; '.join(problems)}.",
+                f"Check [{self.access.section}] hosts and auth = {self.access.auth}, and the "
+                "server; then rerun.",
+            )
+        return self._driver
+
+    def _patience(self) -> str:
+        if self.access.auth == "NOSASL":
+            return (
+                f"{self.access.timeout_seconds:.0f} s (auth is NOSASL: a server that wants "
+                "NONE, LDAP or KERBEROS never answers that)"
+            )
+        return f"{self.access.timeout_seconds:.0f} s"
+
+    def _login_refused(self, server: str, error: Exception) -> LoginError:
+        asked = self.access
+        if asked.auth == "KERBEROS":
+            return LoginError(
+                f"{self.engine} at {server} does not take the ticket for the principal "
+                f"{asked.user or 'of the ticket cache'}: {first_line(error)}",
+                "It is missing or has expired: kinit -kt <keytab> <principal>, then rerun.",
+            )
+        return LoginError(
+            f"{self.engine} at {server} refused {asked.user!r} with auth = {asked.auth}: "
+            f"{first_line(error)}",
+            f"Check auth, user and password in [{self.access.section}].",
+        )
+
+    @contextlib.contextmanager
+    def _errors(self, name: str, sql: str) -> Iterator[None]:
+        try:
+            yield
+        except ServerSaidError as error:
+            if "\n" in error.message:
+                log.debug("%s: %s", name, error.message)
+            raise self._named(name, sql, error) from error
+        except MnaasError:
+            self.close()
+            raise
+        except TimedOutError as error:
+            self.close()
+            raise DeadlineError(
+                f"{name}: {self.engine} at {self._server} did not answer in {error} s.",
+                f"Look at that server, and rerun. The statement: {shortened(sql)}",
+            ) from error
+        except GeneratorExit:
+            self.close()
+            raise
+        except Exception as error:
+            self.close()
+            raise LostConnectionError(
+                f"{name}: the connection to {self.engine} at {self._server} is gone: "
+                f"{first_line(error)}",
+                f"Look at that server, and rerun. The statement: {shortened(sql)}",
+            ) from error
+
+    def _named(self, name: str, sql: str, said: ServerSaidError) -> MnaasError:
+        kind = kind_of(said)
+        if kind is LostConnectionError:
+            self.close()
+        remedy = f"The statement: {shortened(sql)}"
+        if kind is MissingTableError:
+            remedy = f"See what is missing with: mnaas tables. {remedy}"
+        marks = " ".join(str(mark) for mark in (said.state, said.code) if mark)
+        where = f"{self.engine} at {self._server}{', ' if marks else ''}{marks}"
+        return kind(f"{name}: {plain(said.message)} ({where})", remedy)
+
+
+def _start(driver: Driver, sql: str, deadline: _Deadline) -> None:
+    try:
+        driver.start(sql, deadline.left())
+    except ServerSaidError as error:
+        error.state = error.state or "42000"  # what cannot be started is wrong as it is
+        raise
+
+
+def kind_of(said: ServerSaidError) -> type[MnaasError]:
+    """Which of our errors a server's answer is."""
+    if _LOST.search(said.message):
+        return LostConnectionError
+    if said.state in ("42S02", "42P01") or said.code == 10001 or _NO_TABLE.search(said.message):
+        return MissingTableError
+    if said.state == "428FT" or said.code == 10006:
+        return MissingPartitionError
+    began = not said.state or said.state.startswith("08")
+    if _PASSING.search(said.message) or (began and not _REFUSED.search(said.message)):
+        return FailedJobError
+    return StatementError
+
+
+def plain(message: str) -> str:
+    """What the server said without its wrappings and without its stack trace, on one line."""
+    text = _STACK.split(message.strip(), maxsplit=1)[0]
+    while (shorter := _WRAPPINGS.sub("", text)) != text:
+        text = shorter
+    return " ".join(text.split())[:300]
+
+
+def shortened(sql: str) -> str:
+    return " ".join(sql.split())[:200]
+
+
+def first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:200]
+
+
+class _Deadline:
+    def __init__(self, seconds: float) -> None:
+        self._started = time.monotonic()
+        self._seconds = seconds
+
+    @property
+    def passed(self) -> float:
+        return time.monotonic() - self._started
+
+    @property
+    def over(self) -> bool:
+        return self.passed >= self._seconds
+
+    def left(self) -> float:
+        """Never nothing: a socket without a timeout would wait for ever."""
+        return max(0.05, self._seconds - self.passed)

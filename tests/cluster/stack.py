@@ -1,0 +1,104 @@
+"""The servers together, and warehouses on them that begin empty."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from targets.schema import Table
+from targets.store.hdfs import HdfsStore
+from targets.store.local import LocalStore
+from targets.warehouse.ddl import create_external
+from targets.warehouse.hive import HiveWarehouse
+from targets.warehouse.hiveserver2 import HiveServer2Warehouse
+from targets.warehouse.impala import ImpalaReader
+from targets.warehouse.refreshing import RefreshingWarehouse
+from targets.warehouse.session import Access
+from targets.warehouse.spark import SparkWarehouse
+from tests.cluster.servers.hdfs import Hdfs
+
+SESSION = {
+    "hive.exec.dynamic.partition": "true",
+    "hive.exec.dynamic.partition.mode": "nonstrict",
+    "hive.exec.max.dynamic.partitions": "10000",
+    "hive.exec.max.dynamic.partitions.pernode": "10000",
+    "hive.compute.query.using.stats": "false",
+}
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A database of a test's own on an engine."""
+
+    engine: type[HiveServer2Warehouse]
+    port: int
+    hdfs: Hdfs
+    database: str
+    state: Path
+    tables: Mapping[str, Table]
+
+    @classmethod
+    def on(
+        cls,
+        engine: type[HiveServer2Warehouse],
+        port: int,
+        hdfs: Hdfs,
+        state: Path,
+        tables: Mapping[str, Table],
+    ) -> Place:
+        """A new database, with these tables, all of them empty."""
+        place = cls(engine, port, hdfs, f"t{os.getpid()}_{next(_numbers)}", state, tables)
+        with_tables(place.warehouse(), place.folder)
+        return place
+
+    @property
+    def folder(self) -> str:
+        return f"{self.hdfs.name}/{self.engine.name}/{self.database}"
+
+    def access(self, **changed: Any) -> Access:
+        options: dict[str, Any] = {"hosts": ["127.0.0.1"], "port": self.port}
+        options |= {"user": self.hdfs.user, "settings": SESSION, "timeout_seconds": 30}
+        return Access(**{**options, **changed})
+
+    def store(self) -> HdfsStore:
+        return HdfsStore("", urls=[self.hdfs.url], user=self.hdfs.user, timeout_seconds=30)
+
+    def warehouse(self, access: Access | None = None, **changed: Any) -> HiveServer2Warehouse:
+        options: dict[str, Any] = {
+            "hdfs": self.store(),
+            "folder": f"/mnaas/{self.database}",
+            "records": LocalStore(self.state),
+            "deadline_seconds": 120,
+        }
+        return self.engine(
+            self.database, self.tables, access or self.access(), **{**options, **changed}
+        )
+
+    def with_impala(self, port: int, **changed: Any) -> RefreshingWarehouse:
+        access = self.access(port=port, auth="NOSASL", settings={}, section="impalad", **changed)
+        impala = ImpalaReader(self.database, self.tables, access, deadline_seconds=120)
+        return RefreshingWarehouse(self.warehouse(), impala)
+
+    def run(self, *statements: str) -> None:
+        """What somebody else does, by hand."""
+        other = self.warehouse()
+        for sql in statements:
+            other.session.run("by hand", sql.replace("DB", self.database))
+        other.close()
+
+
+def with_tables(warehouse: HiveServer2Warehouse, folder: str) -> None:
+    run = warehouse.session.run
+    run("database", f"CREATE DATABASE IF NOT EXISTS {warehouse.database}")
+    for table in warehouse.tables.values():
+        location = warehouse.quoted(f"{folder}/{table.name}")
+        run(table.name, create_external(warehouse.spell(table), table, location))
+    warehouse.close()
+
+
+ENGINES: dict[str, type[HiveServer2Warehouse]] = {"hive": HiveWarehouse, "spark": SparkWarehouse}
