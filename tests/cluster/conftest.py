@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from pipelines.tables import TABLES
 from targets.schema import Table
 from tests.cluster.servers.hdfs import Hdfs
 from tests.cluster.servers.hive import Hive
 from tests.cluster.servers.impala import Impala
 from tests.cluster.servers.spark import Spark
+from tests.cluster.sites import ClusterSite, Sample
 from tests.cluster.stack import ENGINES, Place
+from tests.site import Site
 
 MakePlace = Callable[[str, Mapping[str, Table]], Place]
+MakeSite = Callable[[str], ClusterSite]
 
 
 @pytest.fixture(scope="session")
@@ -48,5 +54,43 @@ def place_on(request: pytest.FixtureRequest, hdfs: Hdfs, tmp_path: Path) -> Make
     def make(engine: str, tables: Mapping[str, Table]) -> Place:
         server = request.getfixturevalue(engine)
         return Place.on(ENGINES[engine], server.port, hdfs, tmp_path / "state", tables)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def sample_of(
+    request: pytest.FixtureRequest,
+    hdfs: Hdfs,
+    sample_site: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str], Sample]:
+    """The sample data on an engine, loaded once."""
+
+    @functools.cache
+    def load(engine: str) -> Sample:
+        server = request.getfixturevalue(engine)
+        state = tmp_path_factory.mktemp("sample-state")
+        place = Place.on(ENGINES[engine], server.port, hdfs, state, TABLES)
+        return Sample.load(place, Site(sample_site))
+
+    return load
+
+
+@pytest.fixture
+def site_on(
+    request: pytest.FixtureRequest,
+    sample_of: Callable[[str], Sample],
+    sample_site: Path,
+    tmp_path: Path,
+) -> MakeSite:
+    """A site of the test's own, by its engine; none of its nights has run."""
+    numbers = itertools.count()
+
+    def make(engine: str) -> ClusterSite:
+        impala = request.getfixturevalue("impala").port if "impala" in engine else 0
+        sample = sample_of(engine.partition("+")[0])
+        root = tmp_path / f"site-{next(numbers)}"
+        return ClusterSite.on(sample, sample_site, root, engine, impala)
 
     return make

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,10 @@ SESSION = {
 _numbers = itertools.count(1)
 
 
+def new_database() -> str:
+    return f"t{os.getpid()}_{next(_numbers)}"
+
+
 @dataclass(frozen=True)
 class Place:
     """A database of a test's own on an engine."""
@@ -52,9 +56,13 @@ class Place:
         tables: Mapping[str, Table],
     ) -> Place:
         """A new database, with these tables, all of them empty."""
-        place = cls(engine, port, hdfs, f"t{os.getpid()}_{next(_numbers)}", state, tables)
+        place = cls(engine, port, hdfs, new_database(), state, tables)
         with_tables(place.warehouse(), place.folder)
         return place
+
+    def beside(self, database: str, state: Path) -> Place:
+        """Another database on the same engine."""
+        return replace(self, database=database, state=state)
 
     @property
     def folder(self) -> str:
