@@ -4,7 +4,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 ROOT := $(if $(filter 0,$(shell id -u)),yes,)
 
-.PHONY: demo test test-browser test-cluster check bench luigid clean format
+# For the targets on a cluster: hive, hive+impala or spark.
+ENGINE ?= hive
+
+.PHONY: demo test test-browser test-cluster cluster demo-cluster check bench bench-cluster luigid \
+    clean format jvm
 
 demo: .venv/made
 	@$(BIN)/python -m demo
@@ -21,11 +25,19 @@ test-browser: .venv/made
 	    { echo "Chromium is needed; run: sudo apt install chromium chromium-driver"; exit 1; })
 	$(BIN)/pytest -m browser -n 0
 
-test-cluster: .venv/made
+jvm:
 	@command -v java >/dev/null && command -v mvn >/dev/null || $(if $(ROOT), \
 	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y openjdk-17-jre-headless maven; }, \
 	    { echo "Java 17 and Maven are needed; run: sudo apt install openjdk-17-jre-headless maven"; exit 1; })
+
+test-cluster: .venv/made jvm
 	$(BIN)/pytest -m cluster -n 0
+
+cluster: .venv/made jvm
+	@$(BIN)/python -m tests.cluster --engine $(ENGINE)
+
+demo-cluster: .venv/made jvm
+	@$(BIN)/python -m tests.cluster --engine $(ENGINE) --demo
 
 check: .venv/made
 	$(BIN)/ruff format --check .
@@ -36,6 +48,9 @@ check: .venv/made
 
 bench: .venv/made
 	@$(BIN)/python -m benchmarks
+
+bench-cluster: .venv/made jvm
+	@$(BIN)/python -m benchmarks.cluster
 
 format: .venv/made
 	$(BIN)/ruff format .

@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 import click
 
+from demo.copying import copy_tables
 from demo.data import Size, write_tables
 from demo.files import write_backup_files, write_list, write_partition_list
 from demo.night import show_nights
@@ -16,6 +17,7 @@ from pipelines import configuration, settings, wiring
 from pipelines.customer_aggr.settings import customer_aggr
 from pipelines.traffic_adhoc_aggr.settings import traffic_adhoc_aggr
 from targets.errors import MnaasError
+from targets.warehouse.base import Warehouse
 
 
 @click.command()
@@ -43,17 +45,37 @@ def make_data(size: Size) -> None:
         click.echo(f"sample data   is there already, in {root.parent}")
         return
     started = time.monotonic()
-    warehouse = wiring.warehouse()
+    warehouse = wiring.embedded()
     total = 0
     for name, rows in write_tables(warehouse, size):
         total += rows
         click.echo(f"  {name:<40}{rows:>12,} rows")
+    copy_to_cluster(warehouse)
     count = write_backup_files(warehouse, root / "backup", size)
     warehouse.close()
     write_lists(size.dates())
     stamp.write_text(json.dumps(asdict(size)))
     seconds = time.monotonic() - started
     click.echo(f"sample data   {total:,} rows and {count} files in {seconds:.1f} s")
+
+
+def copy_to_cluster(made: Warehouse) -> None:
+    """Where the tables are on a cluster: what is made here goes there."""
+    cluster = wiring.cluster()
+    if cluster is None:
+        return
+    started = time.monotonic()
+    for table in cluster.tables.values():
+        if cluster.describe(table) is None:
+            cluster.create(table)
+    partitions = {
+        name: made.partitions(table) if table.partitioned_by else [""]
+        for name, table in cluster.tables.items()
+    }
+    tables = [name for name, _ in copy_tables(made, cluster, partitions, "sample")]
+    cluster.close()
+    seconds = time.monotonic() - started
+    click.echo(f"  {len(tables)} tables copied to {cluster.name} in {seconds:.0f} s")
 
 
 def write_lists(days: list[str]) -> None:

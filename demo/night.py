@@ -126,14 +126,18 @@ def _say_what_next() -> None:
     tables = settings.section(settings.warehouse).root
     mails = settings.section(settings.mail).folder
     far = configuration.path(settings.section(edge_node).folder)
+    on_cluster = settings.section(settings.warehouse).engine != "duckdb"
+    here = [(state / "markers", "what was done, with its evidence"), (tables, "the tables")]
     click.echo("\nLook at")
     for path, words in (
-        (state / "markers", "what was done, with its evidence"),
-        (tables, "the tables, as Parquet"),
+        *([] if on_cluster else here),
         (far, "the backup files, where they were copied to"),
         (mails, "the mails that would have been sent"),
     ):
         click.echo(f"  {_short(path)!s:<18} {words}")
+    if on_cluster:
+        click.echo("The servers stop now. To look around on them: make cluster")
+        return
     click.echo("Try next")
     binary = _short(Path(sys.executable).parent)
     night = f"CustomerAggr --date {LAST_DAY}"

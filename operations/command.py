@@ -8,6 +8,7 @@ import click
 
 from operations.backup_commands import backup_command
 from operations.night_commands import backfill_command, plan_command, rewind_command, run_command
+from operations.table_commands import tables_command, versions_command
 from operations.watch_commands import COMMANDS
 from targets.errors import ConfigError, MnaasError
 
@@ -44,6 +45,8 @@ for command in (
     backfill_command,
     *COMMANDS,
     backup_command,
+    tables_command,
+    versions_command,
 ):
     mnaas.add_command(command)
 

@@ -52,14 +52,20 @@ def run_command(entry: Entry, first: str | None) -> None:
 @night_options
 @click.option("--verbose", is_flag=True, help="Also the partitions, and the SQL that would run.")
 @click.option("--json", "as_json", is_flag=True, help="For a machine to read.")
-def plan_command(entry: Entry, verbose: bool, as_json: bool) -> None:
+@click.option(
+    "--engine",
+    type=click.Choice(["hive", "spark"]),
+    default="",
+    help="With --verbose: every statement that this engine would be sent.",
+)
+def plan_command(entry: Entry, verbose: bool, as_json: bool, engine: str) -> None:
     """Show each step of a night: DONE, RUN or BLOCKED, and why. Touches nothing.
 
     Example: mnaas plan CustomerAggr --date 2021-04-30 --verbose
     """
     from operations.plan import plan
 
-    planned = plan(entry)
+    planned = plan(entry, engine)
     if as_json:
         click.echo(json.dumps(asdict(planned), indent=1))
         return

@@ -29,14 +29,15 @@ class Plan:
     steps: list[PlannedStep] = field(default_factory=list)
 
 
-def plan(entry: Entry) -> Plan:
+def plan(entry: Entry, engine: str = "") -> Plan:
+    """`engine`: show the statements that it would be sent, whatever the configuration says."""
     name = f"{entry.task_family} {entry.run_key}"
     night = entry.planned_night()
     if night is None:
         return Plan(name, [], _blocked(entry, f"missing: {entry.delivery().words()}"))
     if holder := wiring.locks().holder(entry.lock_name()):
         return Plan(name, list(night.dates), _blocked(entry, f"running: {holder}"))
-    return Plan(name, list(night.dates), _planned(entry, night))
+    return Plan(name, list(night.dates), _planned(entry, night, engine))
 
 
 def _blocked(entry: Entry, reason: str) -> list[PlannedStep]:
@@ -45,7 +46,7 @@ def _blocked(entry: Entry, reason: str) -> list[PlannedStep]:
     ]
 
 
-def _planned(entry: Entry, night: Night) -> list[PlannedStep]:
+def _planned(entry: Entry, night: Night, engine: str) -> list[PlannedStep]:
     """Luigi asks from the end: everything up to the last step that is complete is done."""
     steps = [entry.step(kind, night) for kind in entry.steps()]
     here = len(entry.last().chain())
@@ -64,9 +65,8 @@ def _planned(entry: Entry, night: Night) -> list[PlannedStep]:
             state, reason = "BLOCKED", holders
         else:
             state, reason = "RUN", _why(step, first, night)
-        planned.append(
-            PlannedStep(type(step).__name__, step.legacy_flag, state, reason, _sql(step, night))
-        )
+        sql = _statements(step, night, engine) if engine else _sql(step, night)
+        planned.append(PlannedStep(type(step).__name__, step.legacy_flag, state, reason, sql))
     return planned
 
 
@@ -111,3 +111,25 @@ def _listed(path: str, step: Step) -> str:
 def _sql(step: Step, night: Night) -> str:
     statement = step.select(night.dates)
     return statement.sql if statement else ""
+
+
+def _statements(step: Step, night: Night, engine: str) -> str:
+    """All that the step would send to an engine on a cluster, of what changes or reads tables."""
+    rehearsal = wiring.rehearsal(engine)
+    try:
+        step.warehouse = rehearsal.warehouse
+        select, written = step.select(night.dates), step.writes()
+        if not written:
+            return select.sql if select else ""
+        [table] = written
+        ours = table.partitioned_by == "run_key"
+        partitions = [step.run_key] if ours else list(night.dates)
+        if select:
+            sent = rehearsal.overwrite(table, partitions, select)
+        elif ours:
+            sent = rehearsal.load_file(table, step.run_key)
+        else:
+            sent = rehearsal.drop(table, partitions)
+        return ";\n".join(sent) + ";"
+    finally:
+        rehearsal.close()

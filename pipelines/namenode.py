@@ -13,6 +13,9 @@ from pipelines.settings import Section
 
 class namenode(Section):
     urls = luigi.ListParameter(description="the WebHDFS addresses of all NameNodes")
+    auth = luigi.ChoiceParameter(
+        choices=["simple", "kerberos"], description="how the NameNodes know us"
+    )
     user = luigi.Parameter(description="the user that files belong to")
     root = luigi.Parameter(description="the folder on HDFS that everything of ours goes below")
     trash = luigi.BoolParameter(description="move removed files to the cluster's trash")

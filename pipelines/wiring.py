@@ -20,29 +20,43 @@ if TYPE_CHECKING:
     from targets.mailer import Mailer
     from targets.store.hdfs import HdfsStore
     from targets.warehouse.hiveserver2 import HiveServer2Warehouse
+    from targets.warehouse.rehearsal import Rehearsal
     from targets.warehouse.session import Access
 
 
 def warehouse() -> Warehouse:
-    engine = settings.section(settings.warehouse).engine
-    if engine == "duckdb":
-        return _embedded()
-    if engine == "spark":
-        from targets.warehouse.spark import SparkWarehouse
-
-        return _on_cluster(SparkWarehouse)
-    from targets.warehouse.hive import HiveWarehouse
-
-    if engine == "hive":
-        return _on_cluster(HiveWarehouse)
+    asked = settings.section(settings.warehouse)
+    writer = cluster()
+    if writer is None:
+        return embedded()
+    if asked.engine != "hive+impala":
+        return writer
     from targets.warehouse.impala import ImpalaReader
     from targets.warehouse.refreshing import RefreshingWarehouse
 
-    asked = settings.section(settings.warehouse)
     impala = ImpalaReader(
         asked.database, TABLES, _access(impalad), deadline_seconds=asked.deadline_seconds
     )
-    return RefreshingWarehouse(_on_cluster(HiveWarehouse), impala)
+    return RefreshingWarehouse(writer, impala)
+
+
+def cluster() -> HiveServer2Warehouse | None:
+    """The warehouse that writes, where it is on a cluster."""
+    engine = settings.section(settings.warehouse).engine
+    return None if engine == "duckdb" else _on_cluster(_writers()[engine])
+
+
+def _writers() -> dict[str, type[HiveServer2Warehouse]]:
+    from targets.warehouse.hive import HiveWarehouse
+    from targets.warehouse.spark import SparkWarehouse
+
+    return {"hive": HiveWarehouse, "hive+impala": HiveWarehouse, "spark": SparkWarehouse}
+
+
+def rehearsal(engine: str) -> Rehearsal:
+    from targets.warehouse.rehearsal import Rehearsal
+
+    return Rehearsal(_writers()[engine], settings.section(settings.warehouse).database, TABLES)
 
 
 def _on_cluster(kind: type[HiveServer2Warehouse]) -> HiveServer2Warehouse:
@@ -78,7 +92,8 @@ def _access(kind: type[hiveserver2] | type[impalad]) -> Access:
     )
 
 
-def _embedded() -> Warehouse:
+def embedded() -> Warehouse:
+    """The engine that needs no cluster, whatever the configuration says."""
     from targets.warehouse.duckdb import DuckDBWarehouse
 
     asked = settings.section(settings.warehouse)
@@ -138,6 +153,7 @@ def _hdfs(root: str, *, is_data: bool = True) -> HdfsStore:
         root,
         urls=asked.urls,
         user=asked.user,
+        kerberos=asked.auth == "kerberos",
         timeout_seconds=asked.timeout_seconds,
         trash=asked.trash and is_data,
     )

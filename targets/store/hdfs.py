@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -51,12 +52,14 @@ class HdfsStore(FileStore):
         user: str,
         timeout_seconds: float = 60,
         trash: bool = False,
+        kerberos: bool = False,
     ) -> None:
         self.root = root.rstrip("/")
         self._urls = tuple(urls)
         self._user = user
         self._timeout_seconds = timeout_seconds
         self._trash = trash
+        self._kerberos = kerberos
         self._client: hdfs.Client | None = None
 
     def __repr__(self) -> str:
@@ -147,6 +150,15 @@ class HdfsStore(FileStore):
         status = self._status(folder)
         return status is not None and status["type"] == "DIRECTORY"
 
+    def old_folders(self, folder: str, seconds: float) -> Sequence[str]:
+        """The names of the folders in it that have not changed for so long."""
+        oldest = (time.time() - seconds) * 1000
+        return [
+            name
+            for name, status in self._entries(folder)
+            if status["type"] == "DIRECTORY" and status["modificationTime"] < oldest
+        ]
+
     def move_folder(self, old: str, new: str) -> None:
         """As rename, which on HDFS moves a folder with all it holds in one atomic step."""
         self.rename(old, new)
@@ -215,9 +227,7 @@ class HdfsStore(FileStore):
         import requests
 
         if self._client is None:
-            self._client = hdfs.InsecureClient(
-                ";".join(self._urls), user=self._user, timeout=self._timeout_seconds
-            )
+            self._client = self._connected()
         try:
             yield self._client
         except MnaasError:
@@ -234,6 +244,16 @@ class HdfsStore(FileStore):
                 f"{self!r} does not answer: {what}: {_first_line(error)}",
                 "Check the NameNodes' addresses in [namenode] urls, and rerun.",
             ) from error
+
+    def _connected(self) -> hdfs.Client:
+        import hdfs
+
+        urls = ";".join(self._urls)
+        if not self._kerberos:
+            return hdfs.InsecureClient(urls, user=self._user, timeout=self._timeout_seconds)
+        from hdfs.ext.kerberos import KerberosClient
+
+        return KerberosClient(urls, timeout=self._timeout_seconds)
 
     def _named(self, error: hdfs.HdfsError, what: str) -> MnaasError:
         kind, words = str(error.exception or ""), f"{what} in {self!r}: {_first_line(error)}"

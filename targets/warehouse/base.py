@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -60,6 +60,7 @@ class Reader(ABC):
     """Partitions are named by their values: `["2021-04-29", "2021-04-30"]`."""
 
     name: str
+    most_values = 100_000
 
     def __init__(self, database: str, tables: Mapping[str, Table]) -> None:
         self.database = database
@@ -118,15 +119,13 @@ class Reader(ABC):
 
     def totals(self, table: Table, partitions: Sequence[str], by: str = "") -> Mapping[str, Totals]:
         """Totals of these partitions, one for each value of the column `by` that has rows."""
-        if not partitions:
-            return {}
-        sql = totals_sql(
-            table,
-            f"{self.spell(table)} WHERE {self.where_partition(table, partitions)}",
-            by or table.partitioned_by,
-        )
-        reads = {table.name: frozenset(partitions)}
-        return read_totals(table, by, self.query(Statement(f"totals of {table.name}", sql, reads)))
+        found: dict[str, Totals] = {}
+        for some in [partitions] if by and partitions else self.portions(partitions):
+            where = f"{self.spell(table)} WHERE {self.where_partition(table, some)}"
+            sql = totals_sql(table, where, by or table.partitioned_by)
+            select = Statement(f"totals of {table.name}", sql, {table.name: frozenset(some)})
+            found.update(read_totals(table, by, self.query(select)))
+        return found
 
     def totals_of(self, select: Statement, table: Table) -> Mapping[str, Totals]:
         """Totals of what a SELECT would put into a table, by partition."""
@@ -137,14 +136,20 @@ class Reader(ABC):
 
     def row_counts(self, table: Table, partitions: Sequence[str]) -> Mapping[str, int]:
         """The number of rows of each of these partitions that has any."""
-        if not partitions:
-            return {}
-        sql = (
-            f"SELECT {table.partitioned_by}, COUNT(*) FROM {self.spell(table)} "
-            f"WHERE {self.where_partition(table, partitions)} GROUP BY {table.partitioned_by}"
-        )
-        reads = {table.name: frozenset(partitions)}
-        return dict(self.query(Statement(f"rows of {table.name}", sql, reads)))
+        found: dict[str, int] = {}
+        for some in self.portions(partitions):
+            sql = (
+                f"SELECT {table.partitioned_by}, COUNT(*) FROM {self.spell(table)} "
+                f"WHERE {self.where_partition(table, some)} GROUP BY {table.partitioned_by}"
+            )
+            reads = {table.name: frozenset(some)}
+            found.update(self.query(Statement(f"rows of {table.name}", sql, reads)))
+        return found
+
+    def portions(self, values: Sequence[str]) -> Iterator[Sequence[str]]:
+        """So many of them as one statement may name."""
+        for start in range(0, len(values), self.most_values):
+            yield values[start : start + self.most_values]
 
 
 class Warehouse(Reader):

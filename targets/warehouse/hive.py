@@ -34,7 +34,10 @@ class PyHiveDriver(Driver):
         with self._patient(access.timeout_seconds):
             self._connection = hive.connect(
                 username=access.user or None,
-                configuration={key: str(value) for key, value in access.settings.items()},
+                # With this prefix Spark takes them over into its own session too.
+                configuration={
+                    f"set:hiveconf:{key}": str(value) for key, value in access.settings.items()
+                },
                 thrift_transport=_transport(self._socket, host, access),
             )
 

@@ -40,10 +40,8 @@ from targets.warehouse.versions import (
     base_of,
     new_version,
     path_of,
+    shadow_name,
 )
-
-# So many partitions in one statement: statements have a limit (Hive's parser, the metastore's SQL).
-_CHUNK = 200
 
 
 class HiveServer2Warehouse(HiveServer2Reader, Warehouse):
@@ -62,13 +60,15 @@ class HiveServer2Warehouse(HiveServer2Reader, Warehouse):
         records: FileStore,
         keep_versions_days: float = 7,
         deadline_seconds: float = 3600,
+        orphan_seconds: float | None = None,
     ) -> None:
         super().__init__(database, tables, access, deadline_seconds=deadline_seconds)
         self._hdfs = hdfs
         self._folder = folder.strip("/")
         self._records = VersionRecords(records)
         self._keep_seconds = keep_versions_days * 86400
-        self._orphan_seconds = 2 * deadline_seconds
+        # A statement may go on when its client is gone: not before it is surely over.
+        self._orphan_seconds = 2 * deadline_seconds if orphan_seconds is None else orphan_seconds
 
     def load_file(
         self, table: Table, partition: str, path: Path, version: str, audit: Audit
@@ -137,7 +137,7 @@ class HiveServer2Warehouse(HiveServer2Reader, Warehouse):
             return
         made = replace(made, superseded=superseded)
         self._records.intend(made)
-        for some in _chunks(sorted(now)):
+        for some in self.portions(sorted(now)):
             listed = ", ".join(self.partition_of(table, value) for value in some)
             self._alter(table, f"DROP IF EXISTS {listed}")
         for old, new in moves.values():
@@ -147,6 +147,9 @@ class HiveServer2Warehouse(HiveServer2Reader, Warehouse):
             self.remarks.superseded[f"{table.name} {each.partition}"] = each.location
 
     def sweep(self, table: Table) -> None:
+        for loaded in self._hdfs.old_folders(self._loads(table), self._orphan_seconds):
+            self._drop_shadow(replace(table, name=shadow_name(table.name, f"load-{loaded}")))
+            self._hdfs.remove_folder(f"{self._loads(table)}/{loaded}")
         now = time.time()
         records = list(self._records.of(table.name))
         for version in records:
@@ -154,6 +157,18 @@ class HiveServer2Warehouse(HiveServer2Reader, Warehouse):
                 self._clear_orphan(table, version, records)
             elif version.settled and now - version.begun > self._keep_seconds:
                 self._remove_superseded(table, version)
+
+    def creation(self, table: Table) -> str:
+        """The statement that creates a table, where the database keeps its tables."""
+        return create_external(self.spell(table), table, "")
+
+    def create(self, table: Table) -> None:
+        self.session.run(f"creation of {table.name}", self.creation(table))
+
+    def pointing(self, table: Table, value: str, place: str) -> str:
+        """The statement that lets a partition (or a table without any) point at a directory."""
+        partition = f"{self.partition_of(table, value)} " if value else ""
+        return f"ALTER TABLE {self.spell(table)} {partition}SET LOCATION {self.quoted(place)}"
 
     def versions(self, table: Table) -> list[Version]:
         """What earlier writings of the table left, the oldest first."""
@@ -166,8 +181,8 @@ class HiveServer2Warehouse(HiveServer2Reader, Warehouse):
         """A SELECT of the rows of a file that `export` wrote: checked here, read there."""
         from targets.warehouse.duckdb import as_parquet
 
-        folder = f"{self._folder}/loads/{table.name}-{version}"
-        loaded = Table(f"{table.name}__load_{secrets.token_hex(4)}", tuple(columns))
+        folder = f"{self._loads(table)}/{version}"
+        loaded = Table(shadow_name(table.name, f"load-{version}"), tuple(columns))
         with tempfile.TemporaryDirectory(prefix="mnaas-") as scratch:
             parquet = Path(scratch) / "data.parquet"
             as_parquet(columns, path, parquet)
@@ -181,6 +196,9 @@ class HiveServer2Warehouse(HiveServer2Reader, Warehouse):
         finally:
             self._drop_quietly(loaded)
             self._hdfs.remove_folder(folder)
+
+    def _loads(self, table: Table) -> str:
+        return f"{self._folder}/loads/{table.name}"
 
     # Writing aside.
 
@@ -210,12 +228,16 @@ class HiveServer2Warehouse(HiveServer2Reader, Warehouse):
         except BaseException:
             self._drop_quietly(shadow)
             raise
-        self.session.run(f"shadow of {table.name}", f"DROP TABLE IF EXISTS {self.spell(shadow)}")
+        self._drop_shadow(shadow)
 
-    def _drop_quietly(self, table: Table) -> None:
+    def _drop_shadow(self, shadow: Table) -> None:
+        """It is external and without purge: its files stay."""
+        self.session.run(f"drop of {shadow.name}", f"DROP TABLE IF EXISTS {self.spell(shadow)}")
+
+    def _drop_quietly(self, shadow: Table) -> None:
         """What stays is swept later; the error on its way says what happened."""
         with contextlib.suppress(MnaasError):
-            self.session.run(f"drop of {table.name}", f"DROP TABLE IF EXISTS {self.spell(table)}")
+            self._drop_shadow(shadow)
 
     def _insert(
         self, shadow: Table, partitions: Sequence[str], select: Statement, progress: Progress
@@ -237,7 +259,7 @@ class HiveServer2Warehouse(HiveServer2Reader, Warehouse):
 
     def _complete(self, shadow: Table, empty: Sequence[str]) -> None:
         """A partition without rows has a directory too, or it could not be pointed at."""
-        for some in _chunks(empty):
+        for some in self.portions(empty):
             listed = " ".join(self.partition_of(shadow, value) for value in some)
             self._alter(shadow, f"ADD IF NOT EXISTS {listed}")
 
@@ -252,23 +274,21 @@ class HiveServer2Warehouse(HiveServer2Reader, Warehouse):
         switched: Switched,
     ) -> None:
         if not table.partitioned_by:
-            self._alter(table, f"SET LOCATION {self.quoted(version.folder)}")
+            self.session.run(f"switch of {table.name}", self.pointing(table, "", version.folder))
             switched("")
-        places = {
-            value: self.quoted(f"{version.folder}/{table.partition(value).folder}")
-            for value in partitions
-        }
-        for some in _chunks([value for value in partitions if now[value] is None]):
+        for some in self.portions([value for value in partitions if now[value] is None]):
             listed = " ".join(
-                f"{self.partition_of(table, value)} LOCATION {places[value]}" for value in some
+                f"{self.partition_of(table, value)} LOCATION "
+                + self.quoted(f"{version.folder}/{table.partition(value).folder}")
+                for value in some
             )
             self._alter(table, f"ADD {listed}")
             for value in some:
                 switched(value)
         for value in partitions:
             if now[value] is not None:
-                partition = self.partition_of(table, value)
-                self._alter(table, f"{partition} SET LOCATION {places[value]}")
+                place = f"{version.folder}/{table.partition(value).folder}"
+                self.session.run(f"switch of {table.name}", self.pointing(table, value, place))
                 switched(value)
 
     def _copy(
@@ -332,10 +352,7 @@ class HiveServer2Warehouse(HiveServer2Reader, Warehouse):
     def _clear_orphan(self, table: Table, version: Version, records: Sequence[Version]) -> None:
         """What a killed run wrote and did not switch; what it did switch stays."""
         named = {each.location for record in records for each in record.superseded}
-        self.session.run(
-            f"sweep of {table.name}",
-            f"DROP TABLE IF EXISTS {self.spell(replace(table, name=version.shadow))}",
-        )
+        self._drop_shadow(replace(table, name=version.shadow))
         places = [version.folder]
         if table.partitioned_by:
             folders = self._hdfs.folders(path_of(version.folder))
@@ -363,8 +380,3 @@ class HiveServer2Warehouse(HiveServer2Reader, Warehouse):
         if table.partitioned_by:
             value = Partition.from_folder(place.rpartition("/")[2]).value
         return self.location(table, value) == place
-
-
-def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(values), _CHUNK):
-        yield values[start : start + _CHUNK]

@@ -6,16 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from targets.errors import MissingPartitionError
+from targets.errors import MissingPartitionError, MissingTableError
 from targets.schema import Partition, Table
 from targets.store.local import errors_named
 from targets.warehouse.base import Progress, Reader, Row, Statement, no_progress
 from targets.warehouse.delimited import lines
+from targets.warehouse.described import Described, read_description
 from targets.warehouse.session import Access, Driver, Session
 
 
 class HiveServer2Reader(Reader):
     driver: ClassVar[type[Driver]]
+    # With some 600 values in an IN, Hive's metastore overflows its stack ("Error running query").
+    most_values = 200
 
     def __init__(
         self,
@@ -65,6 +68,14 @@ class HiveServer2Reader(Reader):
             if str(name).strip().rstrip(":") == "Location":
                 return str(place).strip()
         return None
+
+    def describe(self, table: Table) -> Described | None:
+        """What the engine has under a table's name; None when it has nothing."""
+        sql = f"DESCRIBE FORMATTED {self.spell(table)}"
+        try:
+            return read_description(self.session.rows(f"description of {table.name}", sql))
+        except MissingTableError:
+            return None
 
     def close(self) -> None:
         self.session.close()

@@ -32,6 +32,7 @@ Answer = TypeVar("Answer")
 
 class RefreshingWarehouse(Warehouse):
     name = "hive+impala"
+    most_values = HiveServer2Warehouse.most_values
 
     def __init__(self, writer: HiveServer2Warehouse, impala: ImpalaReader) -> None:
         super().__init__(writer.database, writer.tables)
