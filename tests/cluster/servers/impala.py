@@ -20,6 +20,7 @@ limits, load balancing, LDAP and TLS, and when its catalogue learns of changes b
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import re
@@ -59,8 +60,8 @@ class SaidNoError(Exception):
 class Catalogue:
     """What Impala believes of each table: the state of each partition, "" for one without."""
 
-    def __init__(self, metastore: hive.Connection, hdfs: Hdfs) -> None:
-        self._metastore = metastore
+    def __init__(self, connect: Callable[[], hive.Connection], hdfs: Hdfs) -> None:
+        self._connect = connect
         self._files = webhdfs.InsecureClient(hdfs.url, user=hdfs.user, timeout=20)
         self._tables: dict[str, dict[str, State]] = {}
         self._lock = threading.Lock()
@@ -149,13 +150,10 @@ class Catalogue:
         )
 
     def _rows(self, sql: str) -> list[Any]:
-        cursor = self._metastore.cursor()
-        try:
+        with contextlib.closing(self._connect()) as metastore, metastore.cursor() as cursor:
             cursor.execute(sql)
             rows: list[Any] = cursor.fetchall()
             return rows
-        finally:
-            cursor.close()
 
 
 class Handler:
@@ -218,7 +216,7 @@ class Impala:
     def __init__(self, hive_server: Hive, hdfs: Hdfs) -> None:
         self._hive = hive_server
         self.port = free_port()
-        self.catalogue = Catalogue(self.connect(), hdfs)
+        self.catalogue = Catalogue(self.connect, hdfs)
         self.seen: list[str] = []
         self.refuse: Refuse = lambda _statement: None
         self._server: TThreadedServer | None = None
