@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from targets.errors import (
     DeadlineError,
+    LoginError,
     LostConnectionError,
     MissingInputError,
     MnaasError,
@@ -233,6 +234,8 @@ class HdfsStore(FileStore):
         except MnaasError:
             raise
         except hdfs.HdfsError as error:
+            if "Authentication failure" in str(error):
+                raise self._refused(error) from error
             raise self._named(error, what) from error
         except requests.Timeout as error:
             raise DeadlineError(
@@ -240,10 +243,23 @@ class HdfsStore(FileStore):
                 "Rerun when it does.",
             ) from error
         except (requests.RequestException, OSError) as error:
+            if "Kerberos" in f"{type(error).__name__} {error}":
+                raise self._refused(error) from error
             raise LostConnectionError(
                 f"{self!r} does not answer: {what}: {_first_line(error)}",
                 "Check the NameNodes' addresses in [namenode] urls, and rerun.",
             ) from error
+
+    def _refused(self, error: Exception) -> LoginError:
+        if not self._kerberos:
+            return LoginError(
+                f"{self!r} refused the user {self._user!r}: {_first_line(error)}",
+                "It wants a ticket: set [namenode] auth = kerberos.",
+            )
+        return LoginError(
+            f"{self!r} does not take our ticket: {_first_line(error)}",
+            "It is missing or has expired: kinit -kt <keytab> <principal>, then rerun.",
+        )
 
     def _connected(self) -> hdfs.Client:
         import hdfs

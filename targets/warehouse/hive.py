@@ -15,6 +15,7 @@ from targets.warehouse.session import (
     NotTakenError,
     ServerSaidError,
     TimedOutError,
+    is_login_error,
 )
 
 if TYPE_CHECKING:
@@ -107,8 +108,12 @@ class PyHiveDriver(Driver):
         except TTransportException as error:
             if error.type == TTransportException.TIMED_OUT or "timed out" in str(error):
                 raise TimedOutError(f"{seconds:.0f}") from error
-            if _is_refusal(str(error)):
+            if is_login_error(error):
                 raise NotTakenError(str(error.message or error)) from error
+            raise
+        except Exception as error:
+            if is_login_error(error):
+                raise NotTakenError(str(error)) from error
             raise
 
 
@@ -152,19 +157,6 @@ def _transport(to: Any, host: str, access: Access) -> Any:
         )
 
     return thrift_sasl.TSaslClientTransport(client, mechanism, to)
-
-
-def _is_refusal(message: str) -> bool:
-    return any(
-        words in message
-        for words in (
-            "Bad status",
-            "Error validating",
-            "Could not start SASL",
-            "GSS",
-            "Unsupported",
-        )
-    )
 
 
 class HiveWarehouse(HiveServer2Warehouse):

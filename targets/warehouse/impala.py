@@ -18,6 +18,7 @@ from targets.warehouse.session import (
     NotTakenError,
     ServerSaidError,
     TimedOutError,
+    is_login_error,
 )
 
 _MECHANISMS = {"NONE": "PLAIN", "NOSASL": "NOSASL", "LDAP": "LDAP", "KERBEROS": "GSSAPI"}
@@ -109,8 +110,12 @@ class ImpylaDriver(Driver):
         except TTransportException as error:
             if error.type == TTransportException.TIMED_OUT or "timed out" in str(error):
                 raise TimedOutError(f"{self._seconds:.0f}") from error
-            if "Bad status" in str(error) or "SASL" in str(error) or "GSS" in str(error):
+            if is_login_error(error):
                 raise NotTakenError(str(error.message or error)) from error
+            raise
+        except Exception as error:
+            if is_login_error(error):
+                raise NotTakenError(str(error)) from error
             raise
 
 

@@ -38,6 +38,9 @@ _WRAPPINGS = re.compile(
 )
 # What a server says of itself rather than of the statement.
 _LOST = re.compile(r"Invalid (Session|Operation)Handle|session .* (closed|expired)", re.IGNORECASE)
+_LOGIN = re.compile(
+    r"^kerberos|Kerberos|GSS|Bad status|Error validating|Could not start SASL|Unsupported mechanism"
+)
 _NO_TABLE = re.compile(r"Could not resolve table reference|Table does not exist")  # Impala's words
 _PASSING = re.compile(r"[Mm]eta ?store|Connection refused|timed out|SafeMode|[Rr]etriable")
 _REFUSED = re.compile(
@@ -270,6 +273,11 @@ def _start(driver: Driver, sql: str, deadline: _Deadline) -> None:
     except ServerSaidError as error:
         error.state = error.state or "42000"  # what cannot be started is wrong as it is
         raise
+
+
+def is_login_error(error: Exception) -> bool:
+    """Whether it is one of the many ways in which SASL and Kerberos say no."""
+    return bool(_LOGIN.search(f"{type(error).__module__} {error}"))
 
 
 def kind_of(said: ServerSaidError) -> type[MnaasError]:

@@ -60,7 +60,7 @@ def _started(engine: str) -> Iterator[Path]:
         if engine == "spark":
             ports["hiveserver2"] = servers.enter_context(Spark(_folder("spark"), hdfs)).port
         else:
-            hive = servers.enter_context(Hive(_folder("hive"), hdfs, {}))
+            hive = servers.enter_context(Hive(_folder("hive"), hdfs))
             ports["hiveserver2"] = hive.port
             if engine == "hive+impala":
                 ports["impalad"] = servers.enter_context(Impala(hive, hdfs)).port

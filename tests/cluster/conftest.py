@@ -31,7 +31,7 @@ def hdfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hdfs]:
 
 @pytest.fixture(scope="session")
 def hive(tmp_path_factory: pytest.TempPathFactory, hdfs: Hdfs) -> Iterator[Hive]:
-    with Hive(tmp_path_factory.mktemp("hive"), hdfs, {}) as server:
+    with Hive(tmp_path_factory.mktemp("hive"), hdfs) as server:
         yield server
 
 

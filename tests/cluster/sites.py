@@ -170,5 +170,10 @@ def leftovers(site: ClusterSite, hdfs: Hdfs) -> list[str]:
     warehouse.close()
     names = [str(row[-2] if len(row) > 1 else row[0]) for row in tables]
     store = HdfsStore("", urls=[hdfs.url], user=hdfs.user)
-    loads = store.folders(f"{site.folder.strip('/')}/loads")
-    return [name for name in names if "__" in name] + list(loads)
+    loads = f"{site.folder.strip('/')}/loads"
+    files = [
+        f"{table}/{load}"
+        for table in store.folders(loads)
+        for load in store.folders(f"{loads}/{table}")
+    ]
+    return [name for name in names if "__" in name] + files

@@ -20,6 +20,7 @@ from targets.warehouse.refreshing import RefreshingWarehouse
 from targets.warehouse.session import Access
 from targets.warehouse.spark import SparkWarehouse
 from tests.cluster.servers.hdfs import Hdfs
+from tests.cluster.servers.kdc import CLIENT
 
 SESSION = {
     "hive.exec.dynamic.partition": "true",
@@ -45,6 +46,7 @@ class Place:
     database: str
     state: Path
     tables: Mapping[str, Table]
+    kerberos: bool = False
 
     @classmethod
     def on(
@@ -54,9 +56,10 @@ class Place:
         hdfs: Hdfs,
         state: Path,
         tables: Mapping[str, Table],
+        kerberos: bool = False,
     ) -> Place:
         """A new database, with these tables, all of them empty."""
-        place = cls(engine, port, hdfs, new_database(), state, tables)
+        place = cls(engine, port, hdfs, new_database(), state, tables, kerberos)
         with_tables(place.warehouse(), place.folder)
         return place
 
@@ -71,10 +74,18 @@ class Place:
     def access(self, **changed: Any) -> Access:
         options: dict[str, Any] = {"hosts": ["127.0.0.1"], "port": self.port}
         options |= {"user": self.hdfs.user, "settings": SESSION, "timeout_seconds": 30}
+        if self.kerberos:
+            options |= {"hosts": ["localhost"], "auth": "KERBEROS", "user": CLIENT}
         return Access(**{**options, **changed})
 
     def store(self) -> HdfsStore:
-        return HdfsStore("", urls=[self.hdfs.url], user=self.hdfs.user, timeout_seconds=30)
+        return HdfsStore(
+            "",
+            urls=[self.hdfs.url],
+            user=self.hdfs.user,
+            kerberos=self.kerberos,
+            timeout_seconds=30,
+        )
 
     def warehouse(self, access: Access | None = None, **changed: Any) -> HiveServer2Warehouse:
         options: dict[str, Any] = {

@@ -82,7 +82,7 @@ def test_a_night_killed_inside_and_after_each_step_ends_like_an_undisturbed_one(
     site = site_for(site_on, engine, pipeline)
     kill_all_along(site, pipeline)
     assert_ends_like(site, pipeline, expected)
-    warehouse = site.place.warehouse(orphan_seconds=0)
+    warehouse = site.place.warehouse(orphan_seconds=0, folder=site.folder)
     for name in LEAVES[pipeline][0]:
         warehouse.sweep(TABLES[name])
     warehouse.close()

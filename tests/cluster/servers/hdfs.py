@@ -9,6 +9,9 @@ import urllib.request
 from pathlib import Path
 from types import TracebackType
 
+from targets.errors import MnaasError
+from targets.store.hdfs import HdfsStore
+from tests.cluster.servers.kdc import Kdc
 from tests.cluster.servers.maven import jars
 from tests.cluster.servers.server import JVM, LOG4J, Server, write_site
 from tests.ports import free_port
@@ -25,9 +28,12 @@ _CLASSES = "org.apache.hadoop.hdfs.server"
 
 
 class Hdfs:
-    def __init__(self, folder: Path) -> None:
+    """With a realm it is in secure mode: tickets, and no permissions (the superuser is `nn`)."""
+
+    def __init__(self, folder: Path, realm: Kdc | None = None) -> None:
         self.folder = folder
         self.user = getpass.getuser()
+        self._realm = realm
         self._ports = {name: free_port() for name in ("rpc", "http", "data", "ipc", "data_http")}
         self.namenode = Server("namenode", folder)
         self.datanode = Server("datanode", folder)
@@ -75,7 +81,15 @@ class Hdfs:
 
     def _start(self, server: Server, name: str, *more: str) -> None:
         server.start(
-            ["java", *_JVM, "-cp", self._class_path(), name, *more],
+            [
+                "java",
+                *_JVM,
+                *(self._realm.java if self._realm else ()),
+                "-cp",
+                self._class_path(),
+                name,
+                *more,
+            ],
             {"HADOOP_USER_NAME": self.user, "HOME": str(self.folder)},
         )
 
@@ -84,6 +98,8 @@ class Hdfs:
         return os.pathsep.join([str(self.folder / "conf"), str(self.folder), f"{folder}/*"])
 
     def _can_write(self) -> bool:
+        if self._realm:
+            return self._can_write_with_a_ticket()
         where = f"{self.url}/webhdfs/v1/ready?op=CREATE&overwrite=true&user.name={self.user}"
         try:
             with urllib.request.urlopen(
@@ -103,7 +119,45 @@ class Hdfs:
         except OSError:
             return False
 
+    def _can_write_with_a_ticket(self) -> bool:
+        store = HdfsStore("/ready", urls=[self.url], user="", kerberos=True, timeout_seconds=10)
+        try:
+            store.write("ready", b"")
+        except MnaasError:
+            return False
+        return True
+
+    def _secure(self) -> tuple[dict[str, object], dict[str, object]]:
+        """What goes into core-site.xml and into hdfs-site.xml."""
+        if self._realm is None:
+            return {}, {}
+        web, keytab = self._realm.principal("HTTP"), self._realm.keytab
+        core: dict[str, object] = {
+            "hadoop.security.authentication": "kerberos",
+            "hadoop.security.authorization": "true",
+            "hadoop.http.authentication.type": "kerberos",
+            "hadoop.http.authentication.kerberos.principal": web,
+            "hadoop.http.authentication.kerberos.keytab": keytab,
+            # Without the second, WebHDFS lets anybody list and refuses the ticket.
+            "hadoop.http.filter.initializers": (
+                "org.apache.hadoop.http.lib.StaticUserWebFilter,"
+                "org.apache.hadoop.hdfs.web.AuthFilterInitializer"
+            ),
+        }
+        hdfs: dict[str, object] = {
+            "dfs.block.access.token.enable": "true",
+            "dfs.web.authentication.kerberos.principal": web,
+            "dfs.web.authentication.kerberos.keytab": keytab,
+            "ignore.secure.ports.for.testing": "true",
+            "dfs.permissions.enabled": "false",
+        }
+        for name, short in (("namenode", "nn"), ("datanode", "dn")):
+            hdfs[f"dfs.{name}.kerberos.principal"] = self._realm.principal(short)
+            hdfs[f"dfs.{name}.keytab.file"] = keytab
+        return core, hdfs
+
     def _configure(self) -> None:
+        core, hdfs = self._secure()
         for name in ("datanode", "hdfs", "static"):
             (self.folder / "webapps" / name).mkdir(parents=True)
         (self.folder / "conf").mkdir()
@@ -117,6 +171,7 @@ class Hdfs:
                 "fs.trash.interval": 60,
                 f"hadoop.proxyuser.{self.user}.hosts": "*",
                 f"hadoop.proxyuser.{self.user}.groups": "*",
+                **core,
             },
         )
         write_site(
@@ -137,5 +192,6 @@ class Hdfs:
                 "dfs.client.block.write.replace-datanode-on-failure.policy": "NEVER",
                 # By default each file costs 0.4 s of waiting inside the DataNode.
                 "dfs.client.block.write.locateFollowingBlock.initial.delay.ms": 10,
+                **hdfs,
             },
         )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
 from tests.cluster.servers.hdfs import Hdfs
+from tests.cluster.servers.kdc import Kdc
 from tests.cluster.servers.maven import jars
 from tests.cluster.servers.server import JVM, LOG4J, LOG4J2, Server, write_site
 from tests.ports import free_port
@@ -44,16 +44,11 @@ _OPENED = (
 
 
 class Hive:
-    """`more` goes into hive-site.xml, `java` to the JVM."""
-
-    def __init__(
-        self, folder: Path, hdfs: Hdfs, more: Mapping[str, object], java: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, folder: Path, hdfs: Hdfs, realm: Kdc | None = None) -> None:
         self.folder = folder
         self.port = free_port()
         self._hdfs = hdfs
-        self._more = more
-        self._java = java
+        self._realm = realm
         self.server = Server("hiveserver2", folder)
 
     def __enter__(self) -> Hive:
@@ -79,7 +74,7 @@ class Hive:
                 "-Xmx1g",
                 *JVM,
                 *opened,
-                *self._java,
+                *(self._realm.java if self._realm else ()),
                 f"-Djava.io.tmpdir={self.folder / 'tmp'}",
                 f"-Dderby.stream.error.file={self.folder / 'derby.log'}",
                 "-cp",
@@ -103,7 +98,7 @@ class Hive:
         for name in ("core-site.xml", "hdfs-site.xml"):
             (conf / name).write_text((self._hdfs.folder / "conf" / name).read_text())
         (conf / "hive-log4j2.properties").write_text(LOG4J2)
-        write_site(conf / "hive-site.xml", {**self._site(), **self._more})
+        write_site(conf / "hive-site.xml", {**self._site(), **self._secure()})
         write_site(
             conf / "tez-site.xml",
             {
@@ -122,6 +117,15 @@ class Hive:
                 "mapreduce.client.completion.pollinterval": 20,
             },
         )
+
+    def _secure(self) -> dict[str, object]:
+        if self._realm is None:
+            return {}
+        return {
+            "hive.server2.authentication": "KERBEROS",
+            "hive.server2.authentication.kerberos.principal": self._realm.principal("hive"),
+            "hive.server2.authentication.kerberos.keytab": self._realm.keytab,
+        }
 
     def _site(self) -> dict[str, object]:
         return {
