@@ -32,7 +32,8 @@ class PyHiveDriver(Driver):
         from pyhive import hive
 
         self._socket = _socket(host, port, access)
-        with self._patient(access.timeout_seconds):
+        with contextlib.ExitStack() as failed, self._patient(access.timeout_seconds):
+            failed.callback(self._socket.close)
             self._connection = hive.connect(
                 username=access.user or None,
                 # With this prefix Spark takes them over into its own session too.
@@ -41,6 +42,7 @@ class PyHiveDriver(Driver):
                 },
                 thrift_transport=_transport(self._socket, host, access),
             )
+            failed.pop_all()
 
     def start(self, sql: str, timeout_seconds: float) -> None:
         assert self._connection

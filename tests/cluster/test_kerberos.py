@@ -101,7 +101,9 @@ def test_without_a_ticket_the_error_names_the_principal_and_kinit(
         assert "kinit" in str(caught.value)
     finally:
         realm.log_in()
-    place.warehouse().ping()
+    warehouse = place.warehouse()
+    warehouse.ping()
+    warehouse.close()
 
 
 def test_an_insecure_client_is_told_what_the_server_wants(

@@ -125,6 +125,8 @@ class Hive:
             "hive.server2.authentication": "KERBEROS",
             "hive.server2.authentication.kerberos.principal": self._realm.principal("hive"),
             "hive.server2.authentication.kerberos.keytab": self._realm.keytab,
+            # Or no job is begun: it asks who may renew its tokens, although nobody does here.
+            "yarn.resourcemanager.principal": self._realm.principal("hive"),
         }
 
     def _site(self) -> dict[str, object]:
