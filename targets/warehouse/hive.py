@@ -87,8 +87,14 @@ class PyHiveDriver(Driver):
     def close(self) -> None:
         if self._connection is not None:
             connection, self._connection = self._connection, None  # a second close would raise
-            with self._patient(5):
-                connection.close()
+            try:
+                with self._patient(5):
+                    connection.close()
+            finally:
+                self._socket.close()
+
+    def abandon(self) -> None:
+        self._socket.close()
 
     @contextlib.contextmanager
     def _patient(self, seconds: float) -> Iterator[None]:

@@ -91,9 +91,14 @@ class ImpylaDriver(Driver):
     def close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            with self._patient():
-                self._cursor.close()
+            try:
+                with self._patient():
+                    self._cursor.close()
+            finally:
                 connection.close()
+
+    def abandon(self) -> None:
+        self._connection.close()
 
     @contextlib.contextmanager
     def _patient(self) -> Iterator[None]:

@@ -119,6 +119,10 @@ class Driver(ABC):
     @abstractmethod
     def close(self) -> None: ...
 
+    @abstractmethod
+    def abandon(self) -> None:
+        """Close the socket of a server that does not answer, without a farewell."""
+
 
 class Session:
     def __init__(
@@ -153,6 +157,12 @@ class Session:
                 self._driver.close()
             self._driver = None
 
+    def _abandon(self) -> None:
+        if self._driver is not None:
+            with contextlib.suppress(Exception):
+                self._driver.abandon()
+            self._driver = None
+
     @contextlib.contextmanager
     def _running(
         self, name: str, sql: str, progress: Progress
@@ -184,15 +194,17 @@ class Session:
 
     def _connected(self) -> Driver:
         if self._driver is None:
-            problems = []
-            for host, port in self.access.places():
+            problems, asked = [], self.access
+            for host, port in asked.places():
                 driver = self._new_driver()
                 try:
-                    driver.open(host, port, self.access)
+                    driver.open(host, port, asked)
                 except NotTakenError as error:
                     raise self._login_refused(f"{host}:{port}", error) from error
                 except TimedOutError:
-                    problems.append(f"{host}:{port} did not answer in {self._patience()}")
+                    problems.append(
+                        f"{host}:{port} did not answer in {asked.timeout_seconds:.0f} s"
+                    )
                 except Exception as error:
                     problems.append(f"{host}:{port}: {first_line(error)}")
                 else:
@@ -200,18 +212,14 @@ class Session:
                     return driver
             raise LostConnectionError(
                 f"{self.engine} does not answer: {'; '.join(problems)}.",
-                f"Check [{self.access.section}] hosts and auth = {self.access.auth}, and the "
-                "server; then rerun.",
+                f"Check [{self.access.section}] hosts and {self._login()}; then rerun.",
             )
         return self._driver
 
-    def _patience(self) -> str:
+    def _login(self) -> str:
         if self.access.auth == "NOSASL":
-            return (
-                f"{self.access.timeout_seconds:.0f} s (auth is NOSASL: a server that wants "
-                "NONE, LDAP or KERBEROS never answers that)"
-            )
-        return f"{self.access.timeout_seconds:.0f} s"
+            return "auth = NOSASL (a server that wants NONE, LDAP or KERBEROS never answers that)"
+        return f"auth = {self.access.auth}"
 
     def _login_refused(self, server: str, error: Exception) -> LoginError:
         asked = self.access
@@ -239,7 +247,7 @@ class Session:
             self.close()
             raise
         except TimedOutError as error:
-            self.close()
+            self._abandon()
             raise DeadlineError(
                 f"{name}: {self.engine} at {self._server} did not answer in {error} s.",
                 f"Look at that server, and rerun. The statement: {shortened(sql)}",
@@ -248,7 +256,7 @@ class Session:
             self.close()
             raise
         except Exception as error:
-            self.close()
+            self._abandon()
             raise LostConnectionError(
                 f"{name}: the connection to {self.engine} at {self._server} is gone: "
                 f"{first_line(error)}",

@@ -11,6 +11,7 @@ import pytest
 
 from pipelines.tables import TABLES
 from targets.schema import Table
+from tests.cluster.awkward import make_awkward
 from tests.cluster.servers.hdfs import Hdfs
 from tests.cluster.servers.hive import Hive
 from tests.cluster.servers.impala import Impala
@@ -59,10 +60,18 @@ def place_on(request: pytest.FixtureRequest, hdfs: Hdfs, tmp_path: Path) -> Make
 
 
 @pytest.fixture(scope="session")
+def awkward_site(sample_site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample site with other sources: what engines would differ on if they could."""
+    site = Site.copy_of(sample_site, tmp_path_factory.mktemp("awkward") / "site")
+    make_awkward(site, seed=4)
+    return site.root
+
+
+@pytest.fixture(scope="session")
 def sample_of(
     request: pytest.FixtureRequest,
     hdfs: Hdfs,
-    sample_site: Path,
+    awkward_site: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[[str], Sample]:
     """The sample data on an engine, loaded once."""
@@ -72,7 +81,7 @@ def sample_of(
         server = request.getfixturevalue(engine)
         state = tmp_path_factory.mktemp("sample-state")
         place = Place.on(ENGINES[engine], server.port, hdfs, state, TABLES)
-        return Sample.load(place, Site(sample_site))
+        return Sample.load(place, Site(awkward_site))
 
     return load
 
@@ -81,7 +90,7 @@ def sample_of(
 def site_on(
     request: pytest.FixtureRequest,
     sample_of: Callable[[str], Sample],
-    sample_site: Path,
+    awkward_site: Path,
     tmp_path: Path,
 ) -> MakeSite:
     """A site of the test's own, by its engine; none of its nights has run."""
@@ -91,6 +100,6 @@ def site_on(
         impala = request.getfixturevalue("impala").port if "impala" in engine else 0
         sample = sample_of(engine.partition("+")[0])
         root = tmp_path / f"site-{next(numbers)}"
-        return ClusterSite.on(sample, sample_site, root, engine, impala)
+        return ClusterSite.on(sample, awkward_site, root, engine, impala)
 
     return make

@@ -15,10 +15,10 @@ from tests.site import LEAVES, Site
 pytestmark = pytest.mark.cluster
 
 
-def on_the_embedded_engine(sample_site: Path, folder: Path, pipeline: str) -> dict[str, Any]:
-    site = fresh(sample_site, folder, pipeline)
+def on_the_embedded_engine(awkward_site: Path, folder: Path, pipeline: str) -> dict[str, Any]:
+    site = fresh(awkward_site, folder, pipeline)
     site.write_list(*LISTED)
-    kept = sample_partitions(Site(sample_site))
+    kept = sample_partitions(Site(awkward_site))
     warehouse = site.warehouse()
     for table in warehouse.tables.values():
         if table.partitioned_by and table.name in kept:
@@ -32,15 +32,17 @@ def on_the_embedded_engine(sample_site: Path, folder: Path, pipeline: str) -> di
 @pytest.mark.parametrize("engine", ["hive", "spark", "hive+impala"])
 @pytest.mark.parametrize("pipeline", list(LEAVES))
 def test_a_night_ends_as_on_the_embedded_engine(
-    site_on: MakeSite, sample_site: Path, tmp_path: Path, pipeline: str, engine: str
+    site_on: MakeSite, awkward_site: Path, tmp_path: Path, pipeline: str, engine: str
 ) -> None:
-    expected = on_the_embedded_engine(sample_site, tmp_path / "embedded", pipeline)
+    expected = on_the_embedded_engine(awkward_site, tmp_path / "embedded", pipeline)
     site = site_on(engine)
     if pipeline == "MissingCustomerFiles":
         site.for_missing_files()
     site.night(pipeline=pipeline).expect(0)
     found = site.state(pipeline)
-    assert found["tables"] == expected["tables"]
+    for name, rows in expected["tables"].items():
+        assert [row for row in found["tables"][name] if row not in rows][:3] == [], name
+        assert found["tables"][name] == rows, name
     assert found["partitions"] == expected["partitions"]
     assert found["files"].keys() == expected["files"].keys()
     assert found["backups"] == expected["backups"]

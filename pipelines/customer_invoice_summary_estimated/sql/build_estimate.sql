@@ -1,6 +1,6 @@
 -- What each organisation is charged per offer and currency in each of the months, in that currency
 -- and in USD at the month's average rate. Sums are rounded once, at the very end. Without a rate the
--- amounts in USD are null; without a mapping the names are.
+-- amounts in USD are null; without a mapping the names are. (Engines sort nulls differently.)
 SELECT
     org_id,
     org_name,
@@ -82,7 +82,8 @@ FROM (
         SELECT valid_month, org_id, commercial_offer, org_name, contract_offer_group,
             ROW_NUMBER() OVER (
                 PARTITION BY valid_month, org_id, commercial_offer
-                ORDER BY co_mapping_start_date DESC, contract_offer_group, org_name
+                ORDER BY co_mapping_start_date DESC, COALESCE(contract_offer_group, ''),
+                    COALESCE(org_name, '')
             ) AS place
         FROM (
             {% for month in months %}

@@ -24,6 +24,7 @@ import contextlib
 import json
 import logging
 import re
+import socket
 import threading
 from collections.abc import Callable
 from types import TracebackType
@@ -250,6 +251,7 @@ class Impala:
 
     def stop(self) -> None:
         if self._socket is not None:
+            self._socket.handle.shutdown(socket.SHUT_RDWR)  # or one more would be let in
             self._socket.close()
             self._socket = None
 
