@@ -6,9 +6,10 @@ ROOT := $(if $(filter 0,$(shell id -u)),yes,)
 
 # For the targets on a cluster: hive, hive+impala or spark.
 ENGINE ?= hive
+KERBEROS := krb5-kdc krb5-admin-server krb5-user libkrb5-dev build-essential python3-dev
 
 .PHONY: demo test test-browser test-cluster cluster demo-cluster check bench bench-cluster luigid \
-    clean format jvm
+    clean format jvm kerberos
 
 demo: .venv/made
 	@$(BIN)/python -m demo
@@ -30,7 +31,16 @@ jvm:
 	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y openjdk-17-jre-headless maven; }, \
 	    { echo "Java 17 and Maven are needed; run: sudo apt install openjdk-17-jre-headless maven"; exit 1; })
 
-test-cluster: .venv/made jvm
+# A KDC for the tests, and what the clients of the extra `kerberos` are compiled with.
+kerberos: .venv/made
+	@test -x /usr/sbin/krb5kdc && command -v kinit >/dev/null && command -v krb5-config >/dev/null || $(if $(ROOT), \
+	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y $(KERBEROS); }, \
+	    { echo "A KDC is needed; run: sudo apt install $(KERBEROS)"; exit 1; })
+	@$(BIN)/python -c 'import gssapi, kerberos' 2>/dev/null \
+	    || { echo "compiling the Kerberos clients (4 minutes, once)"; \
+	    $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[kerberos]'; }
+
+test-cluster: .venv/made jvm kerberos
 	$(BIN)/pytest -m cluster -n 0
 
 cluster: .venv/made jvm

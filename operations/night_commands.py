@@ -55,17 +55,16 @@ def run_command(entry: Entry, first: str | None) -> None:
 @click.option(
     "--engine",
     type=click.Choice(["hive", "spark"]),
-    default="",
     help="With --verbose: every statement that this engine would be sent.",
 )
-def plan_command(entry: Entry, verbose: bool, as_json: bool, engine: str) -> None:
+def plan_command(entry: Entry, verbose: bool, as_json: bool, engine: str | None) -> None:
     """Show each step of a night: DONE, RUN or BLOCKED, and why. Touches nothing.
 
     Example: mnaas plan CustomerAggr --date 2021-04-30 --verbose
     """
     from operations.plan import plan
 
-    planned = plan(entry, engine)
+    planned = plan(entry, engine or "")
     if as_json:
         click.echo(json.dumps(asdict(planned), indent=1))
         return

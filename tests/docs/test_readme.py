@@ -62,7 +62,11 @@ def test_links_lead_somewhere(name: str) -> None:
 
 def test_every_make_target_is_in_the_readme_and_the_other_way_round() -> None:
     makefile = (REPOSITORY / "Makefile").read_text()
-    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE)) - {"format"}
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE)) - {
+        "format",
+        "jvm",
+        "kerberos",
+    }
     named = set(re.findall(r"`make ([a-z-]+)`", (REPOSITORY / "README.md").read_text()))
     assert named == targets
 
