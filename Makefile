@@ -41,7 +41,7 @@ kerberos: .venv/made
 	    $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[kerberos]'; }
 
 test-cluster: .venv/made jvm kerberos
-	$(BIN)/pytest -m cluster -n 0
+	$(BIN)/pytest -m cluster --dist loadfile
 
 cluster: .venv/made jvm
 	@$(BIN)/python -m tests.cluster --engine $(ENGINE)

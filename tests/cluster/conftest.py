@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 
@@ -21,7 +21,7 @@ from tests.cluster.stack import ENGINES, Place
 from tests.site import Site
 
 MakePlace = Callable[[str, Mapping[str, Table]], Place]
-MakeSite = Callable[[str], ClusterSite]
+Undisturbed = Callable[[str, str], dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
@@ -86,20 +86,41 @@ def sample_of(
     return load
 
 
-@pytest.fixture
+class MakeSite(Protocol):
+    def __call__(self, engine: str, pipeline: str = "") -> ClusterSite: ...
+
+
+@pytest.fixture(scope="session")
 def site_on(
     request: pytest.FixtureRequest,
     sample_of: Callable[[str], Sample],
     awkward_site: Path,
-    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> MakeSite:
-    """A site of the test's own, by its engine; none of its nights has run."""
-    numbers = itertools.count()
+    """A site of its own, by its engine, for nights of one pipeline; none of them has run."""
 
-    def make(engine: str) -> ClusterSite:
+    def make(engine: str, pipeline: str = "") -> ClusterSite:
         impala = request.getfixturevalue("impala").port if "impala" in engine else 0
         sample = sample_of(engine.partition("+")[0])
-        root = tmp_path / f"site-{next(numbers)}"
-        return ClusterSite.on(sample, awkward_site, root, engine, impala)
+        root = tmp_path_factory.mktemp("cluster") / "site"
+        site = ClusterSite.on(sample, awkward_site, root, engine, impala)
+        if pipeline == "MissingCustomerFiles":
+            site.for_missing_files()
+        return site
 
     return make
+
+
+@pytest.fixture(scope="session")
+def undisturbed(site_on: MakeSite) -> Undisturbed:
+    """What a night leaves that nobody disturbs; each is run once."""
+
+    @functools.cache
+    def left(engine: str, pipeline: str) -> dict[str, Any]:
+        site = site_on(engine, pipeline)
+        site.night(pipeline=pipeline).expect(0)
+        found = site.state(pipeline)
+        assert "Did not run any tasks" in site.night(pipeline=pipeline).expect(0).output
+        return found
+
+    return left

@@ -14,7 +14,7 @@ from targets.errors import DeadlineError, LostConnectionError, StatementError
 from targets.warehouse.base import Statement, Totals
 from targets.warehouse.hiveserver2 import HiveServer2Warehouse
 from targets.warehouse.versions import path_of
-from tests.cluster.conftest import MakePlace, MakeSite
+from tests.cluster.conftest import MakePlace, MakeSite, Undisturbed
 from tests.cluster.servers.hdfs import Hdfs
 from tests.cluster.servers.hive import Hive
 from tests.cluster.servers.impala import Impala
@@ -215,10 +215,8 @@ def test_another_login_than_the_server_wants_is_named(on_hive: Place) -> None:
 
 
 def test_hive_killed_and_started_again_in_the_middle_of_a_step(
-    site_on: MakeSite, hive: Hive
+    site_on: MakeSite, undisturbed: Undisturbed, hive: Hive
 ) -> None:
-    undisturbed = site_on("hive")
-    undisturbed.night().expect(0)
     site = site_on("hive")
     site.configure("retry", first_wait_seconds=3, longest_wait_seconds=6, attempts=8)
     with site.start(*site.night_command()) as process:
@@ -232,12 +230,12 @@ def test_hive_killed_and_started_again_in_the_middle_of_a_step(
         output = process.stdout.read()
     assert process.returncode == 0, output
     assert "the connection to hive at" in output or "does not answer" in output
-    assert site.state()["tables"] == undisturbed.state()["tables"]
+    assert site.state()["tables"] == undisturbed("hive", "CustomerAggr")["tables"]
 
 
-def test_the_namenode_restarted_in_the_middle_of_a_night(site_on: MakeSite, hdfs: Hdfs) -> None:
-    undisturbed = site_on("hive")
-    undisturbed.night().expect(0)
+def test_the_namenode_restarted_in_the_middle_of_a_night(
+    site_on: MakeSite, undisturbed: Undisturbed, hdfs: Hdfs
+) -> None:
     site = site_on("hive")
     site.configure("retry", first_wait_seconds=3, longest_wait_seconds=6, attempts=8)
     with site.start(*site.night_command()) as process:
@@ -251,7 +249,7 @@ def test_the_namenode_restarted_in_the_middle_of_a_night(site_on: MakeSite, hdfs
         process.stdout.read()
     if process.returncode:  # a marker could not be read meanwhile: a rerun goes on
         site.night().expect(0)
-    assert site.state()["tables"] == undisturbed.state()["tables"]
+    assert site.state()["tables"] == undisturbed("hive", "CustomerAggr")["tables"]
 
 
 def test_without_a_datanode_nothing_is_published(site_on: MakeSite, hdfs: Hdfs) -> None:

@@ -36,9 +36,7 @@ def documented(pipeline: str) -> int:
 def test_a_night_takes_as_many_statements_as_the_guide_says(
     site_on: MakeSite, pipeline: str
 ) -> None:
-    site = site_on("hive")
-    if pipeline == "MissingCustomerFiles":
-        site.for_missing_files()
+    site = site_on("hive", pipeline)
     statements, connections = counted(site, pipeline)
     assert statements == documented(pipeline)
     assert connections <= len(getattr(pipelines, pipeline).steps())

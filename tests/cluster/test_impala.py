@@ -1,4 +1,4 @@
-"""Hive, Spark, and Hive with Impala's stand-in: the contract that the embedded engine keeps."""
+"""Hive with Impala's stand-in keeps the contract that the embedded engine keeps."""
 
 from __future__ import annotations
 
@@ -12,22 +12,6 @@ from tests.cluster.servers.impala import Impala
 from tests.contracts.warehouse import TABLES, WarehouseContract
 
 pytestmark = pytest.mark.cluster
-
-
-class TestHive(WarehouseContract):
-    @pytest.fixture
-    def warehouse(self, place_on: MakePlace) -> Iterator[Warehouse]:
-        made = place_on("hive", TABLES).warehouse()
-        yield made
-        made.close()
-
-
-class TestSpark(WarehouseContract):
-    @pytest.fixture
-    def warehouse(self, place_on: MakePlace) -> Iterator[Warehouse]:
-        made = place_on("spark", TABLES).warehouse()
-        yield made
-        made.close()
 
 
 class TestHiveWithImpala(WarehouseContract):
