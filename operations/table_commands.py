@@ -39,9 +39,7 @@ def tables_command(create: bool) -> None:
                 warehouse.create(table)
                 click.echo(f"created {warehouse.spell(table)}")
         elif missing:
-            click.echo(
-                f"\n{len(missing)} missing; create them as shown with: mnaas tables --create"
-            )
+            click.echo(f"\n{len(missing)} missing; to create them as shown: mnaas tables --create")
     finally:
         warehouse.close()
     differing = [each for each in found if each.state not in ("ok", MISSING)]

@@ -160,7 +160,11 @@ class HiveServer2Warehouse(HiveServer2Reader, Warehouse):
 
     def creation(self, table: Table) -> str:
         """The statement that creates a table, where the database keeps its tables."""
-        return create_external(self.spell(table), table, "")
+        rows = self.session.rows("database", f"DESCRIBE DATABASE {self.database}")
+        cells = [str(cell) for row in rows for cell in row]
+        home = next((cell for cell in cells if "://" in cell or cell.startswith("/")), "")
+        place = self.quoted(f"{home}/{table.name}") if home else ""
+        return create_external(self.spell(table), table, place)
 
     def create(self, table: Table) -> None:
         self.session.run(f"creation of {table.name}", self.creation(table))

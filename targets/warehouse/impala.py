@@ -36,7 +36,8 @@ class ImpylaDriver(Driver):
         from impala import dbapi
 
         self._seconds = access.timeout_seconds
-        with self._patient():
+        with contextlib.ExitStack() as failed, self._patient():
+            failed.callback(self.abandon)
             self._connection = dbapi.connect(
                 host,
                 port,
@@ -54,6 +55,7 @@ class ImpylaDriver(Driver):
             settings = {key: str(value) for key, value in access.settings.items()}
             self._cursor = self._connection.cursor(user=access.user or None, configuration=settings)
             self._cursor.arraysize = BATCH
+            failed.pop_all()
 
     def start(self, sql: str, timeout_seconds: float) -> None:  # noqa: ARG002
         with self._patient():
@@ -98,7 +100,8 @@ class ImpylaDriver(Driver):
                 connection.close()
 
     def abandon(self) -> None:
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
 
     @contextlib.contextmanager
     def _patient(self) -> Iterator[None]:

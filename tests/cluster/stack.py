@@ -99,7 +99,8 @@ class Place:
         )
 
     def with_impala(self, port: int, **changed: Any) -> RefreshingWarehouse:
-        access = self.access(port=port, auth="NOSASL", settings={}, section="impalad", **changed)
+        login = {"service": "impala"} if self.kerberos else {"auth": "NOSASL"}
+        access = self.access(port=port, settings={}, section="impalad", **login, **changed)
         impala = ImpalaReader(self.database, self.tables, access, deadline_seconds=120)
         return RefreshingWarehouse(self.warehouse(), impala)
 

@@ -44,18 +44,18 @@ def test_tables_names_each_difference_and_alters_nothing(site_on: MakeSite, engi
     final, lookup = "table_statistics_customer_aggr", "org_details"
     site.place.run(
         f"DROP TABLE DB.{final}",
-        f"CREATE EXTERNAL TABLE DB.{final} (tcl_secs_id STRING, serv_abbr STRING, more BIGINT) "
-        "PARTITIONED BY (day STRING) STORED AS TEXTFILE",
+        f"CREATE EXTERNAL TABLE DB.{final} (tcl_secs_id STRING, serv_abbr STRING, extra_one INT) "
+        f"PARTITIONED BY (day STRING) STORED AS TEXTFILE LOCATION '{site.place.folder}/odd'",
         f"DROP TABLE DB.{lookup}",
-        f"CREATE EXTERNAL TABLE DB.{lookup} (more STRING, orgname STRING, orgno BIGINT) "
-        "STORED AS PARQUET",
+        f"CREATE EXTERNAL TABLE DB.{lookup} (extra_one STRING, orgname STRING, orgno BIGINT) "
+        f"STORED AS PARQUET LOCATION '{site.place.folder}/other'",
     )
     lines = site.run("mnaas", "tables", "--create").expect(1).output.splitlines()
     [line] = [line for line in lines if line.startswith(f"{final} ")]
     for words in (
         "no column mo_sms",
         "tcl_secs_id is string, not bigint",
-        "also has more",
+        "also has extra_one",
         "partitioned by day, not by partition_date",
         "kept as text",
     ):

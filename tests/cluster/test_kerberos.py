@@ -15,6 +15,7 @@ from targets.warehouse.base import Warehouse
 from targets.warehouse.hive import HiveWarehouse
 from tests.cluster.servers.hdfs import Hdfs
 from tests.cluster.servers.hive import Hive
+from tests.cluster.servers.impala import Impala
 from tests.cluster.servers.kdc import CLIENT, Kdc
 from tests.cluster.stack import Place
 from tests.contracts.store import StoreContract
@@ -44,6 +45,12 @@ def secure_hive(
     realm: Kdc, secure_hdfs: Hdfs, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Hive]:
     with Hive(tmp_path_factory.mktemp("secure-hive"), secure_hdfs, realm) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def secure_impala(realm: Kdc, secure_hive: Hive, secure_hdfs: Hdfs) -> Iterator[Impala]:
+    with Impala(secure_hive, secure_hdfs, realm) as server:
         yield server
 
 
@@ -85,6 +92,19 @@ class TestHiveWithTickets(WarehouseContract):
         made = place.warehouse()
         yield made
         made.close()
+
+
+class TestHiveWithImpalaWithTickets(WarehouseContract):
+    @pytest.fixture
+    def warehouse(
+        self, secure_hive: Hive, secure_hdfs: Hdfs, secure_impala: Impala, tmp_path: Path
+    ) -> Iterator[Warehouse]:
+        port = secure_hive.port
+        place = Place.on(HiveWarehouse, port, secure_hdfs, tmp_path, TABLES, kerberos=True)
+        made = place.with_impala(secure_impala.port)
+        yield made
+        made.close()
+        assert made.remarks.warnings == []  # nothing fell back to Hive
 
 
 def test_without_a_ticket_the_error_names_the_principal_and_kinit(

@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from targets.errors import MnaasError
 from targets.store.hdfs import HdfsStore
@@ -45,6 +46,16 @@ class Hdfs:
     @property
     def url(self) -> str:
         return f"http://localhost:{self._ports['http']}"
+
+    def client(self) -> Any:
+        """WebHDFS as anybody may use it, with a ticket where one is needed."""
+        import hdfs
+
+        if self._realm is None:
+            return hdfs.InsecureClient(self.url, user=self.user, timeout=20)
+        from hdfs.ext.kerberos import KerberosClient
+
+        return KerberosClient(self.url, timeout=20)
 
     def __enter__(self) -> Hdfs:
         self._configure()

@@ -1,7 +1,7 @@
 """A stand-in for Impala: its wire and what of its catalogue matters to us, before a real Hive.
 
 There is no Impala server to be had. This front speaks HiveServer2's protocol over Thrift as impyla
-expects it of Impala (NOSASL, Impala's extra calls) and hands every statement to the real
+expects it of Impala (NOSASL or Kerberos, extra calls) and hands every statement to the real
 HiveServer2, whose answers go back as they are.
 
 Imitated: REFRESH t, REFRESH t PARTITION (...), INVALIDATE METADATA t and COMPUTE STATS t. For each
@@ -41,6 +41,7 @@ from thrift.transport.TTransport import TBufferedTransportFactory
 
 from tests.cluster.servers.hdfs import Hdfs
 from tests.cluster.servers.hive import Hive
+from tests.cluster.servers.kdc import Kdc
 from tests.ports import free_port
 
 _REFRESH = re.compile(
@@ -63,7 +64,7 @@ class Catalogue:
 
     def __init__(self, connect: Callable[[], hive.Connection], hdfs: Hdfs) -> None:
         self._connect = connect
-        self._files = webhdfs.InsecureClient(hdfs.url, user=hdfs.user, timeout=20)
+        self._files = hdfs.client()
         self._tables: dict[str, dict[str, State]] = {}
         self._lock = threading.Lock()
 
@@ -214,8 +215,9 @@ class Handler:
 class Impala:
     """`refuse` may answer a statement with an error, in the words that it returns."""
 
-    def __init__(self, hive_server: Hive, hdfs: Hdfs) -> None:
+    def __init__(self, hive_server: Hive, hdfs: Hdfs, realm: Kdc | None = None) -> None:
         self._hive = hive_server
+        self._realm = realm
         self.port = free_port()
         self.catalogue = Catalogue(self.connect, hdfs)
         self.seen: list[str] = []
@@ -242,7 +244,7 @@ class Impala:
         self._server = TThreadedServer(
             ImpalaHiveServer2Service.Processor(Handler(self)),
             self._socket,
-            TBufferedTransportFactory(),
+            self._transports(),
             TBinaryProtocolFactory(),
             daemon=True,
         )
@@ -255,7 +257,17 @@ class Impala:
             self._socket.close()
             self._socket = None
 
+    def _transports(self) -> Any:
+        if self._realm is None:
+            return TBufferedTransportFactory()
+        from tests.cluster.servers.sasl import GssapiServerFactory
+
+        return GssapiServerFactory("impala@localhost", self._realm.keytab)
+
     def connect(self) -> hive.Connection:
+        if self._realm is not None:
+            login = {"auth": "KERBEROS", "kerberos_service_name": "hive"}
+            return hive.connect("localhost", self._hive.port, **login)
         return hive.connect("127.0.0.1", self._hive.port, username="impala")
 
     def replaced(self, statement: str) -> str:
