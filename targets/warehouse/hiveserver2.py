@@ -8,16 +8,13 @@ from __future__ import annotations
 import contextlib
 import secrets
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from targets.errors import MnaasError, WarehouseError
-from targets.schema import Column, Partition, Table
-from targets.store.base import FileStore
-from targets.store.hdfs import HdfsStore
+from targets.errors import WarehouseError
+from targets.schema import Column, Table
 from targets.warehouse.base import (
     Audit,
     Progress,
@@ -31,12 +28,10 @@ from targets.warehouse.base import (
     totals_sql,
 )
 from targets.warehouse.ddl import create_external
-from targets.warehouse.reader import HiveServer2Reader
-from targets.warehouse.session import Access
+from targets.warehouse.tidying import VersionedTables
 from targets.warehouse.versions import (
     Superseded,
     Version,
-    VersionRecords,
     base_of,
     new_version,
     path_of,
@@ -44,31 +39,8 @@ from targets.warehouse.versions import (
 )
 
 
-class HiveServer2Warehouse(HiveServer2Reader, Warehouse):
-    """`hdfs`: the whole file system, on which `folder` is ours; `records`: the state folder."""
-
+class HiveServer2Warehouse(VersionedTables, Warehouse):
     create_like: ClassVar[str] = "CREATE EXTERNAL TABLE"
-
-    def __init__(
-        self,
-        database: str,
-        tables: Mapping[str, Table],
-        access: Access,
-        *,
-        hdfs: HdfsStore,
-        folder: str,
-        records: FileStore,
-        keep_versions_days: float = 7,
-        deadline_seconds: float = 3600,
-        orphan_seconds: float | None = None,
-    ) -> None:
-        super().__init__(database, tables, access, deadline_seconds=deadline_seconds)
-        self._hdfs = hdfs
-        self._folder = folder.strip("/")
-        self._records = VersionRecords(records)
-        self._keep_seconds = keep_versions_days * 86400
-        # A statement may go on when its client is gone: not before it is surely over.
-        self._orphan_seconds = 2 * deadline_seconds if orphan_seconds is None else orphan_seconds
 
     def load_file(
         self, table: Table, partition: str, path: Path, version: str, audit: Audit
@@ -106,77 +78,21 @@ class HiveServer2Warehouse(HiveServer2Reader, Warehouse):
                 self._switch(table, wanted, made, now, switched)
         if in_place:
             self._hdfs.remove_folder(path_of(made.folder))
-            self._records.forget(made)
-        else:
-            self._records.settle(made)
-            for each in made.superseded:
-                self.remarks.superseded[f"{table.name} {each.partition}".strip()] = each.location
+            left = [each for each in made.superseded if ".versions/" in each.location]
+            made = replace(made, superseded=left)
+        self._superseded(made)
         return written
-
-    def drop_partitions(self, table: Table, partitions: Sequence[str]) -> None:
-        if not partitions:
-            return
-        base = base_of(self._location(table))
-        there = set(self.partitions(table))
-        now = {value: self.location(table, value) for value in partitions if value in there}
-        stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-        made = new_version(table.name, f"dropped-{stamp}-{secrets.token_hex(2)}", base)
-        # Where the rows would be found again by whoever adds the partition: away with them.
-        moves = {}
-        for value in partitions:
-            folder = table.partition(value).folder
-            if self._hdfs.folder_exists(path_of(f"{base}/{folder}")):
-                moves[value] = (f"{base}/{folder}", f"{made.folder}/{folder}")
-        superseded = [Superseded(value, new) for value, (_, new) in moves.items()]
-        superseded += [
-            Superseded(value, place)
-            for value, place in now.items()
-            if place and place.startswith(f"{base}.versions/")
-        ]
-        if not superseded and not now:
-            return
-        made = replace(made, superseded=superseded)
-        self._records.intend(made)
-        for some in self.portions(sorted(now)):
-            listed = ", ".join(self.partition_of(table, value) for value in some)
-            self._alter(table, f"DROP IF EXISTS {listed}")
-        for old, new in moves.values():
-            self._hdfs.move_folder(path_of(old), path_of(new))
-        self._records.settle(made)
-        for each in superseded:
-            self.remarks.superseded[f"{table.name} {each.partition}"] = each.location
-
-    def sweep(self, table: Table) -> None:
-        for loaded in self._hdfs.old_folders(self._loads(table), self._orphan_seconds):
-            self._drop_shadow(replace(table, name=shadow_name(table.name, f"load-{loaded}")))
-            self._hdfs.remove_folder(f"{self._loads(table)}/{loaded}")
-        now = time.time()
-        records = list(self._records.of(table.name))
-        for version in records:
-            if not version.settled and now - version.begun > self._orphan_seconds:
-                self._clear_orphan(table, version, records)
-            elif version.settled and now - version.begun > self._keep_seconds:
-                self._remove_superseded(table, version)
 
     def creation(self, table: Table) -> str:
         """The statement that creates a table, where the database keeps its tables."""
         rows = self.session.rows("database", f"DESCRIBE DATABASE {self.database}")
-        cells = [str(cell) for row in rows for cell in row]
-        home = next((cell for cell in cells if "://" in cell or cell.startswith("/")), "")
-        place = self.quoted(f"{home}/{table.name}") if home else ""
-        return create_external(self.spell(table), table, place)
+        # Hive answers one row, with the location third; Spark a row for each property.
+        found = {str(row[0]): row[1] for row in rows}
+        home = rows[0][2] if len(rows[0]) > 2 else found["Location"]
+        return create_external(self.spell(table), table, self.quoted(f"{home}/{table.name}"))
 
     def create(self, table: Table) -> None:
         self.session.run(f"creation of {table.name}", self.creation(table))
-
-    def pointing(self, table: Table, value: str, place: str) -> str:
-        """The statement that lets a partition (or a table without any) point at a directory."""
-        partition = f"{self.partition_of(table, value)} " if value else ""
-        return f"ALTER TABLE {self.spell(table)} {partition}SET LOCATION {self.quoted(place)}"
-
-    def versions(self, table: Table) -> list[Version]:
-        """What earlier writings of the table left, the oldest first."""
-        return list(self._records.of(table.name))
 
     @contextlib.contextmanager
     def reading_file(
@@ -200,9 +116,6 @@ class HiveServer2Warehouse(HiveServer2Reader, Warehouse):
         finally:
             self._drop_quietly(loaded)
             self._hdfs.remove_folder(folder)
-
-    def _loads(self, table: Table) -> str:
-        return f"{self._folder}/loads/{table.name}"
 
     # Writing aside.
 
@@ -233,15 +146,6 @@ class HiveServer2Warehouse(HiveServer2Reader, Warehouse):
             self._drop_quietly(shadow)
             raise
         self._drop_shadow(shadow)
-
-    def _drop_shadow(self, shadow: Table) -> None:
-        """It is external and without purge: its files stay."""
-        self.session.run(f"drop of {shadow.name}", f"DROP TABLE IF EXISTS {self.spell(shadow)}")
-
-    def _drop_quietly(self, shadow: Table) -> None:
-        """What stays is swept later; the error on its way says what happened."""
-        with contextlib.suppress(MnaasError):
-            self._drop_shadow(shadow)
 
     def _insert(
         self, shadow: Table, partitions: Sequence[str], select: Statement, progress: Progress
@@ -324,63 +228,3 @@ class HiveServer2Warehouse(HiveServer2Reader, Warehouse):
                 f"FROM {self.spell(shadow)} WHERE {self.where_partition(shadow, [value])}",
             )
             switched(value)
-
-    def _alter(self, table: Table, change: str) -> None:
-        self.session.run(f"switch of {table.name}", f"ALTER TABLE {self.spell(table)} {change}")
-
-    # What the metastore says.
-
-    def _locations(self, table: Table, partitions: Sequence[str]) -> dict[str, str | None]:
-        if not table.partitioned_by:
-            return {"": self._location(table)}
-        there = set(self.partitions(table))
-        return {
-            value: self.location(table, value) if value in there else None for value in partitions
-        }
-
-    def _location(self, table: Table) -> str:
-        place = self.location(table)
-        if place is None:
-            raise WarehouseError(
-                f"{self.name} does not say where {self.spell(table)} is.", "Is it a view?"
-            )
-        return place
-
-    def _file_system(self, table: Table) -> str:
-        """`hdfs://host:port`, as the metastore spells it."""
-        place = self._location(table)
-        return place.removesuffix(f"/{path_of(place)}")
-
-    # Sweeping.
-
-    def _clear_orphan(self, table: Table, version: Version, records: Sequence[Version]) -> None:
-        """What a killed run wrote and did not switch; what it did switch stays."""
-        named = {each.location for record in records for each in record.superseded}
-        self._drop_shadow(replace(table, name=version.shadow))
-        places = [version.folder]
-        if table.partitioned_by:
-            folders = self._hdfs.folders(path_of(version.folder))
-            places = [f"{version.folder}/{folder}" for folder in folders]
-        for place in places:
-            if place not in named and not self._points_at(table, place):
-                self._hdfs.remove_folder(path_of(place))
-        self._hdfs.remove_if_empty(path_of(version.folder))
-        self._records.settle(version)
-
-    def _remove_superseded(self, table: Table, version: Version) -> None:
-        base = base_of(self._location(table))
-        for each in version.superseded:
-            ours = each.location.startswith((f"{base}/", f"{base}.versions/"))
-            if ours and not self._points_at(table, each.location):
-                self._hdfs.remove_folder(path_of(each.location))
-            above = each.location.rpartition("/")[0]
-            if above.startswith(f"{base}.versions/"):
-                self._hdfs.remove_if_empty(path_of(above))
-        self._records.forget(version)
-
-    def _points_at(self, table: Table, place: str) -> bool:
-        """Asked of the metastore immediately before something is removed."""
-        value = ""
-        if table.partitioned_by:
-            value = Partition.from_folder(place.rpartition("/")[2]).value
-        return self.location(table, value) == place
