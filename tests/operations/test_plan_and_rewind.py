@@ -156,3 +156,17 @@ def test_every_command_shows_an_example(site: Site) -> None:
     for command in ("plan", "rewind"):
         output = site.run("mnaas", command, "--help").expect(0).output
         assert f"Example: mnaas {command}" in output
+
+
+def test_a_plan_shows_every_statement_of_another_engine(site: Site) -> None:
+    plan = ["plan", "CustomerAggr", "--date", DATE, "--verbose", "--engine"]
+    for engine, create in (("hive", "CREATE EXTERNAL TABLE"), ("spark", "CREATE TABLE")):
+        output = site.run("mnaas", *plan, engine).expect(0).output
+        table = "mnaas.table_statistics_customer_aggr"
+        assert f"{create} {table}__run_id_attempt LIKE {table}" in output
+        assert f"INSERT OVERWRITE TABLE {table}__run_id_attempt PARTITION" in output
+        assert f"ALTER TABLE {table} PARTITION (partition_date='{DATE}') SET LOCATION" in output
+        assert f"ALTER TABLE {table} DROP IF EXISTS PARTITION" in output
+    for name in ("tables", "versions CustomerAggr"):
+        output = site.run("mnaas", *name.split()).expect(35).output
+        assert "The command is for engine = hive, hive+impala or spark" in output

@@ -13,6 +13,7 @@ import luigi.worker
 import pytest
 
 from pipelines import configuration, settings
+from tests.ports import free_port
 from tests.site import DATE, REPOSITORY, Site
 
 CONFIG = REPOSITORY / "config" / "luigi.cfg"
@@ -200,3 +201,44 @@ def test_help_explains_the_parameters(site: Site) -> None:
 def test_a_dead_luigid_is_reported_within_seconds(site: Site) -> None:
     site.configure("core", scheduler_host="127.0.0.1", scheduler_port=9, rpc_retry_wait=1)
     site.night(local=False).expect(40)
+
+
+def test_the_configuration_of_a_cluster_lacks_only_the_sites_own_files(site: Site) -> None:
+    cluster = str(REPOSITORY / "config/cluster.cfg")
+    environment = {**site.environment(), "LUIGI_CONFIG_PATH": cluster}
+    output = site.run("mnaas", "check", env=environment).expect(1).output
+    problems = [line for line in output.splitlines() if line.startswith("PROBLEM")]
+    assert len(problems) == 2
+    assert "key_file" in problems[0]
+    assert "known_hosts" in problems[1]
+
+
+def test_the_servers_of_an_engine_are_checked(site: Site) -> None:
+    site.configure("warehouse", engine="hive+impala")
+    site.configure("hiveserver2", hosts="[]", auth="LDAP", user="mnaas")
+    site.configure("impalad", hosts='["a:b"]', password="secret word", user="")
+    output = site.night().expect(35).output
+    for problem in (
+        "[hiveserver2] hosts is empty",
+        "[hiveserver2] auth = LDAP needs user, and password or password_file",
+        "[impalad] hosts: 'a:b' is not a host, or host:port",
+        "[impalad] a password is set, and auth = NOSASL uses none",
+        "[impalad] user is empty",
+        "[namenode] urls is empty",
+    ):
+        assert problem in output
+    assert "secret word" not in output
+    site.configure("warehouse", engine="duckdb")  # nobody asks for them now
+    site.night().expect(0)
+
+
+def test_a_server_that_is_not_there_is_one_clear_error(site: Site) -> None:
+    port = free_port()
+    site.configure("warehouse", engine="hive")
+    site.configure("hiveserver2", hosts='["127.0.0.1"]', port=port, user="mnaas")
+    site.configure("namenode", urls='["http://127.0.0.1:1"]')
+    site.configure("retry", attempts=1)
+    output = site.night().expect(30).output
+    assert f"hive does not answer: 127.0.0.1:{port}" in output
+    assert "Check [hiveserver2] hosts and auth = NONE" in output
+    assert "Traceback" not in output
