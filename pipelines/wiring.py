@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from pipelines.spool import Spool
     from targets.mailer import Mailer
     from targets.store.hdfs import HdfsStore
+    from targets.warehouse.driver import Access
     from targets.warehouse.hiveserver2 import HiveServer2Warehouse
     from targets.warehouse.rehearsal import Rehearsal
-    from targets.warehouse.session import Access
 
 
 def warehouse() -> Warehouse:
@@ -74,7 +74,7 @@ def _on_cluster(kind: type[HiveServer2Warehouse]) -> HiveServer2Warehouse:
 
 
 def _access(kind: type[hiveserver2] | type[impalad]) -> Access:
-    from targets.warehouse.session import Access
+    from targets.warehouse.driver import Access
 
     asked = settings.section(kind)
     return Access(

@@ -7,16 +7,15 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from targets.warehouse.base import Row
-from targets.warehouse.hiveserver2 import HiveServer2Warehouse
-from targets.warehouse.session import (
+from targets.warehouse.driver import (
     BATCH,
     Access,
     Driver,
-    NotTakenError,
     ServerSaidError,
-    TimedOutError,
-    is_login_error,
+    is_finished,
+    thrift_errors,
 )
+from targets.warehouse.hiveserver2 import HiveServer2Warehouse
 
 if TYPE_CHECKING:
     from pyhive import hive
@@ -51,21 +50,10 @@ class PyHiveDriver(Driver):
             self._cursor.execute(sql, async_=True)
 
     def finished(self, timeout_seconds: float) -> bool:
-        from TCLIService.ttypes import TOperationState as State
-
         assert self._cursor
         with self._patient(timeout_seconds):
             answer = self._cursor.poll(get_progress_update=False)
-        if answer.operationState == State.FINISHED_STATE:
-            return True
-        if answer.operationState in (
-            State.INITIALIZED_STATE,
-            State.PENDING_STATE,
-            State.RUNNING_STATE,
-        ):
-            return False
-        state = State._VALUES_TO_NAMES.get(answer.operationState, "unknown state")
-        raise ServerSaidError(answer.errorMessage or state, answer.sqlState, answer.errorCode)
+        return is_finished(answer)
 
     def fetch(self, rows: int, timeout_seconds: float) -> Sequence[Row]:
         assert self._cursor
@@ -100,29 +88,17 @@ class PyHiveDriver(Driver):
     def _patient(self, seconds: float) -> Iterator[None]:
         """Wait so long for each answer; PyHive's and Thrift's errors become the session's."""
         from pyhive.exc import Error
-        from thrift.transport.TTransport import TTransportException
 
         self._socket.setTimeout(seconds * 1000)
-        try:
-            yield
-        except Error as error:
-            status = getattr(error.args[0] if error.args else None, "status", None)
-            if status is None:
-                raise ServerSaidError(str(error)) from error
-            message = status.errorMessage or str(status.infoMessages or error)
-            raise ServerSaidError(message, status.sqlState, status.errorCode) from error
-        except TimeoutError as error:
-            raise TimedOutError(f"{seconds:.0f}") from error
-        except TTransportException as error:
-            if error.type == TTransportException.TIMED_OUT or "timed out" in str(error):
-                raise TimedOutError(f"{seconds:.0f}") from error
-            if is_login_error(error):
-                raise NotTakenError(str(error.message or error)) from error
-            raise
-        except Exception as error:
-            if is_login_error(error):
-                raise NotTakenError(str(error)) from error
-            raise
+        with thrift_errors(seconds):
+            try:
+                yield
+            except Error as error:
+                status = getattr(error.args[0] if error.args else None, "status", None)
+                if status is None:
+                    raise ServerSaidError(str(error)) from error
+                message = status.errorMessage or str(status.infoMessages or error)
+                raise ServerSaidError(message, status.sqlState, status.errorCode) from error
 
 
 def _socket(host: str, port: int, access: Access) -> Any:

@@ -10,16 +10,15 @@ from typing import Any
 from targets.errors import MissingTableError
 from targets.schema import Table
 from targets.warehouse.base import Row, Statement
-from targets.warehouse.reader import HiveServer2Reader
-from targets.warehouse.session import (
+from targets.warehouse.driver import (
     BATCH,
     Access,
     Driver,
-    NotTakenError,
     ServerSaidError,
-    TimedOutError,
-    is_login_error,
+    is_finished,
+    thrift_errors,
 )
+from targets.warehouse.reader import HiveServer2Reader
 
 _MECHANISMS = {"NONE": "PLAIN", "NOSASL": "NOSASL", "LDAP": "LDAP", "KERBEROS": "GSSAPI"}
 
@@ -62,20 +61,9 @@ class ImpylaDriver(Driver):
             self._cursor.execute_async(sql)
 
     def finished(self, timeout_seconds: float) -> bool:  # noqa: ARG002
-        from impala._thrift_gen.TCLIService.ttypes import TOperationState as State
-
         with self._patient():
             answer = self._cursor._last_operation.get_state()
-        if answer.operationState == State.FINISHED_STATE:
-            return True
-        if answer.operationState in (
-            State.INITIALIZED_STATE,
-            State.PENDING_STATE,
-            State.RUNNING_STATE,
-        ):
-            return False
-        state = State._VALUES_TO_NAMES.get(answer.operationState, "unknown state")
-        raise ServerSaidError(answer.errorMessage or state, answer.sqlState, answer.errorCode)
+        return is_finished(answer)
 
     def fetch(self, rows: int, timeout_seconds: float) -> Sequence[Row]:  # noqa: ARG002
         with self._patient():
@@ -107,24 +95,12 @@ class ImpylaDriver(Driver):
     def _patient(self) -> Iterator[None]:
         """impyla's and Thrift's errors become the session's; its RPCError is no DatabaseError."""
         from impala.error import Error
-        from thrift.transport.TTransport import TTransportException
 
-        try:
-            yield
-        except Error as error:
-            raise ServerSaidError(str(error)) from error
-        except TimeoutError as error:
-            raise TimedOutError(f"{self._seconds:.0f}") from error
-        except TTransportException as error:
-            if error.type == TTransportException.TIMED_OUT or "timed out" in str(error):
-                raise TimedOutError(f"{self._seconds:.0f}") from error
-            if is_login_error(error):
-                raise NotTakenError(str(error.message or error)) from error
-            raise
-        except Exception as error:
-            if is_login_error(error):
-                raise NotTakenError(str(error)) from error
-            raise
+        with thrift_errors(self._seconds):
+            try:
+                yield
+            except Error as error:
+                raise ServerSaidError(str(error)) from error
 
 
 class ImpalaReader(HiveServer2Reader):

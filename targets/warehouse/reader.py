@@ -12,7 +12,8 @@ from targets.store.local import errors_named
 from targets.warehouse.base import Progress, Reader, Row, Statement, no_progress
 from targets.warehouse.delimited import lines
 from targets.warehouse.described import Described, read_description
-from targets.warehouse.session import Access, Driver, Session
+from targets.warehouse.driver import Access, Driver
+from targets.warehouse.session import Session
 
 
 class HiveServer2Reader(Reader):

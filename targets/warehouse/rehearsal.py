@@ -11,8 +11,9 @@ from targets.schema import Table
 from targets.store.hdfs import HdfsStore
 from targets.store.local import LocalStore
 from targets.warehouse.base import Progress, Row, Statement, no_progress
+from targets.warehouse.driver import Access
 from targets.warehouse.hiveserver2 import HiveServer2Warehouse
-from targets.warehouse.session import Access, Session
+from targets.warehouse.session import Session
 from targets.warehouse.versions import shadow_name
 
 VERSION = "RUN_ID-ATTEMPT"

@@ -10,9 +10,7 @@ import contextlib
 import logging
 import re
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 
 from targets.errors import (
     DeadlineError,
@@ -25,10 +23,17 @@ from targets.errors import (
     StatementError,
 )
 from targets.warehouse.base import Progress, Row, no_progress
+from targets.warehouse.driver import (
+    BATCH,
+    Access,
+    Driver,
+    NotTakenError,
+    ServerSaidError,
+    TimedOutError,
+)
 
 log = logging.getLogger("luigi-interface.mnaas")
 
-BATCH = 10_000
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.25
 _STACK = re.compile(r"\s*\n\s*(at |== |\*|'|Caused by:)")
 _WRAPPINGS = re.compile(
@@ -38,90 +43,12 @@ _WRAPPINGS = re.compile(
 )
 # What a server says of itself rather than of the statement.
 _LOST = re.compile(r"Invalid (Session|Operation)Handle|session .* (closed|expired)", re.IGNORECASE)
-_LOGIN = re.compile(
-    r"^kerberos|Kerberos|GSS|Bad status|Error validating|Could not start SASL|Unsupported mechanism"
-)
 _NO_TABLE = re.compile(r"Could not resolve table reference|Table does not exist")  # Impala's words
 _PASSING = re.compile(r"[Mm]eta ?store|Connection refused|timed out|SafeMode|[Rr]etriable")
 _REFUSED = re.compile(
     r"AlreadyExists|InvalidOperation|NoSuchObject|AccessControl|Permission denied|not authorized"
     r"|Authorization|HiveAccessControl",
 )
-
-
-@dataclass(frozen=True)
-class Access:
-    """Where an engine's servers are, tried in order, and who we are there."""
-
-    hosts: Sequence[str]
-    port: int
-    user: str
-    section: str = "hiveserver2"  # where it is configured, for who has to mend it
-    auth: str = "NONE"
-    password: str = field(default="", repr=False)
-    service: str = "hive"
-    tls: bool = False
-    ca_file: str = ""
-    timeout_seconds: float = 60
-    settings: Mapping[str, str] = field(default_factory=dict)
-
-    def places(self) -> Iterator[tuple[str, int]]:
-        for host in self.hosts:
-            name, _, port = host.partition(":")
-            yield name, int(port or self.port)
-
-
-class ServerSaidError(Exception):
-    """What a server answered in place of a result; drivers raise it, sessions translate it."""
-
-    def __init__(self, message: str, state: str | None = None, code: int | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.state = state or ""
-        self.code = code or 0
-
-
-class TimedOutError(Exception):
-    """The socket's timeout, in seconds; drivers raise it."""
-
-
-class NotTakenError(Exception):
-    """The server did not take our login; drivers raise it."""
-
-
-class Driver(ABC):
-    """One connection of one driver, that runs one statement at a time.
-
-    Its errors: ServerSaidError, TimedOutError, NotTakenError; anything else is a lost connection.
-    """
-
-    @abstractmethod
-    def open(self, host: str, port: int, access: Access) -> None: ...
-
-    @abstractmethod
-    def start(self, sql: str, timeout_seconds: float) -> None: ...
-
-    @abstractmethod
-    def finished(self, timeout_seconds: float) -> bool:
-        """Whether the statement is done; the server may take some seconds to say no."""
-
-    @abstractmethod
-    def fetch(self, rows: int, timeout_seconds: float) -> Sequence[Row]:
-        """The next rows; none when there are no more."""
-
-    @abstractmethod
-    def cancel(self) -> None: ...
-
-    @abstractmethod
-    def finish(self) -> None:
-        """Give back what the server holds for the statement."""
-
-    @abstractmethod
-    def close(self) -> None: ...
-
-    @abstractmethod
-    def abandon(self) -> None:
-        """Close the socket of a server that does not answer, without a farewell."""
 
 
 class Session:
@@ -281,11 +208,6 @@ def _start(driver: Driver, sql: str, deadline: _Deadline) -> None:
     except ServerSaidError as error:
         error.state = error.state or "42000"  # what cannot be started is wrong as it is
         raise
-
-
-def is_login_error(error: Exception) -> bool:
-    """Whether it is one of the many ways in which SASL and Kerberos say no."""
-    return bool(_LOGIN.search(f"{type(error).__module__} {error}"))
 
 
 def kind_of(said: ServerSaidError) -> type[MnaasError]:

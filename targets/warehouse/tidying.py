@@ -12,8 +12,8 @@ from targets.errors import MnaasError, WarehouseError
 from targets.schema import Partition, Table
 from targets.store.base import FileStore
 from targets.store.hdfs import HdfsStore
+from targets.warehouse.driver import Access
 from targets.warehouse.reader import HiveServer2Reader
-from targets.warehouse.session import Access
 from targets.warehouse.versions import (
     Superseded,
     Version,

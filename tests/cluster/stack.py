@@ -13,11 +13,11 @@ from targets.schema import Table
 from targets.store.hdfs import HdfsStore
 from targets.store.local import LocalStore
 from targets.warehouse.ddl import create_external
+from targets.warehouse.driver import Access
 from targets.warehouse.hive import HiveWarehouse
 from targets.warehouse.hiveserver2 import HiveServer2Warehouse
 from targets.warehouse.impala import ImpalaReader
 from targets.warehouse.refreshing import RefreshingWarehouse
-from targets.warehouse.session import Access
 from targets.warehouse.spark import SparkWarehouse
 from tests.cluster.servers.hdfs import Hdfs
 from tests.cluster.servers.kdc import CLIENT

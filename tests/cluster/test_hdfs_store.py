@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
 from typing import Any
 
 import hdfs as client
 import pytest
 
 from targets.errors import LostConnectionError, StoreError, TransientError
-from targets.store.base import FileStore
 from targets.store.hdfs import HdfsStore
+from tests.cluster.hdfs_contract import HdfsContract
 from tests.cluster.servers.hdfs import Hdfs
-from tests.contracts.store import StoreContract
 from tests.ports import free_port
 
 pytestmark = pytest.mark.cluster
@@ -29,30 +27,10 @@ def plain(hdfs: Hdfs) -> Any:
     return client.InsecureClient(hdfs.url, user=hdfs.user, timeout=20)
 
 
-class TestHdfsStore(StoreContract):
+class TestHdfsStore(HdfsContract):
     @pytest.fixture(autouse=True)
     def server(self, hdfs: Hdfs) -> None:
         self.hdfs = hdfs
-
-    @pytest.fixture
-    def root(self) -> Path:
-        return Path(f"/tests/{next(_numbers)}")
-
-    @pytest.fixture
-    def store(self, root: Path) -> FileStore:
-        return store_on(self.hdfs, str(root))
-
-    def leave(self, store: FileStore, root: Path, path: str) -> None:
-        plain(self.hdfs).write(f"{root}/{path}", data=b"half")
-
-    def names(self, store: FileStore, root: Path) -> list[str]:
-        return sorted(name for _, _, files in plain(self.hdfs).walk(str(root)) for name in files)
-
-    def test_files_and_folders_are_not_for_everybody(self, store: FileStore, root: Path) -> None:
-        store.write("a/b/c", b"")
-        asked = plain(self.hdfs)
-        modes = [asked.status(f"{root}/{path}")["permission"] for path in ("a", "a/b", "a/b/c")]
-        assert modes == ["750", "750", "640"]
 
 
 def test_a_year_of_markers_is_one_listing(hdfs: Hdfs) -> None:

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from targets.errors import LoginError
-from targets.store.base import FileStore
 from targets.store.hdfs import HdfsStore
 from targets.warehouse.base import Warehouse
 from targets.warehouse.hive import HiveWarehouse
+from tests.cluster.hdfs_contract import HdfsContract
 from tests.cluster.servers.hdfs import Hdfs
 from tests.cluster.servers.hive import Hive
 from tests.cluster.servers.impala import Impala
 from tests.cluster.servers.kdc import CLIENT, Kdc
 from tests.cluster.stack import Place
-from tests.contracts.store import StoreContract
 from tests.contracts.warehouse import TABLES, WarehouseContract
 
 pytestmark = pytest.mark.cluster
-_numbers = itertools.count()
 
 
 @pytest.fixture(scope="module")
@@ -58,28 +55,12 @@ def store_on(hdfs: Hdfs, root: str) -> HdfsStore:
     return HdfsStore(root, urls=[hdfs.url], user="", kerberos=True, timeout_seconds=20)
 
 
-class TestHdfsWithTickets(StoreContract):
+class TestHdfsWithTickets(HdfsContract):
+    kerberos = True
+
     @pytest.fixture(autouse=True)
     def server(self, secure_hdfs: Hdfs) -> None:
         self.hdfs = secure_hdfs
-
-    @pytest.fixture
-    def root(self) -> Path:
-        return Path(f"/tests/{next(_numbers)}")
-
-    @pytest.fixture
-    def store(self, root: Path) -> FileStore:
-        return store_on(self.hdfs, str(root))
-
-    def leave(self, store: FileStore, root: Path, path: str) -> None:
-        assert isinstance(store, HdfsStore)
-        with store._asking(path) as client:
-            client.write(f"{root}/{path}", data=b"half")
-
-    def names(self, store: FileStore, root: Path) -> list[str]:
-        assert isinstance(store, HdfsStore)
-        with store._asking("names") as client:
-            return sorted(name for _, _, files in client.walk(str(root)) for name in files)
 
 
 class TestHiveWithTickets(WarehouseContract):

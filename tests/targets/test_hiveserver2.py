@@ -19,10 +19,11 @@ from targets.warehouse.base import Statement
 from targets.warehouse.ddl import create_external
 from targets.warehouse.delimited import lines
 from targets.warehouse.described import read_description
+from targets.warehouse.driver import ServerSaidError
 from targets.warehouse.duckdb import DuckDBWarehouse
 from targets.warehouse.hive import HiveWarehouse
 from targets.warehouse.rehearsal import Rehearsal
-from targets.warehouse.session import ServerSaidError, kind_of, plain
+from targets.warehouse.session import kind_of, plain
 from targets.warehouse.spark import SparkWarehouse
 from targets.warehouse.versions import base_of, path_of, shadow_name
 from tests.contracts.warehouse import SALES, STAGED, TABLES
