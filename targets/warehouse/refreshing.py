@@ -69,9 +69,10 @@ class RefreshingWarehouse(Warehouse):
             self._impala.refresh_what_is_read(select, self._fresh)
             return ask(self._impala)
         except (TransientError, LoginError, WarehouseError) as error:
+            answer = ask(self._writer)
             warning = f"{select.name} was asked of Hive, for Impala failed: {error.message}"
             self.remarks.warnings.append(warning)
-            return ask(self._writer)
+            return answer
 
     # What writers do.
 
