@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,7 +19,19 @@ from tests.cluster.servers.impala import Impala
 from tests.cluster.servers.spark import Spark
 from tests.cluster.sites import ClusterSite, Sample
 from tests.cluster.stack import ENGINES, Place
-from tests.site import Site
+from tests.site import REPOSITORY, Site
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Keep what the servers said when a test failed."""
+    if not session.testsfailed:
+        return
+    base = session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
+    kept = REPOSITORY / "var/cluster-logs" / base.name
+    for log in base.glob("*/*.log"):
+        kept.mkdir(parents=True, exist_ok=True)
+        shutil.copy(log, kept / f"{log.parent.name}-{log.name}")
+
 
 MakePlace = Callable[[str, Mapping[str, Table]], Place]
 Undisturbed = Callable[[str, str], dict[str, Any]]

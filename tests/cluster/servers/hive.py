@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -44,8 +45,17 @@ _OPENED = (
 
 
 class Hive:
-    def __init__(self, folder: Path, hdfs: Hdfs, realm: Kdc | None = None) -> None:
+    """`more` goes into hive-site.xml."""
+
+    def __init__(
+        self,
+        folder: Path,
+        hdfs: Hdfs,
+        realm: Kdc | None = None,
+        more: Mapping[str, object] | None = None,
+    ) -> None:
         self.folder = folder
+        self._more = more or {}
         self.port = free_port()
         self._hdfs = hdfs
         self._realm = realm
@@ -98,7 +108,7 @@ class Hive:
         for name in ("core-site.xml", "hdfs-site.xml"):
             (conf / name).write_text((self._hdfs.folder / "conf" / name).read_text())
         (conf / "hive-log4j2.properties").write_text(LOG4J2)
-        write_site(conf / "hive-site.xml", {**self._site(), **self._secure()})
+        write_site(conf / "hive-site.xml", {**self._site(), **self._secure(), **self._more})
         write_site(
             conf / "tez-site.xml",
             {
