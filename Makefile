@@ -41,7 +41,7 @@ kerberos: .venv/made
 	    $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[kerberos]'; }
 
 test-cluster: .venv/made jvm kerberos
-	$(BIN)/pytest -m cluster --dist loadfile
+	$(BIN)/pytest -m cluster --dist loadfile --no-loadscope-reorder
 
 cluster: .venv/made jvm
 	@$(BIN)/python -m tests.cluster --engine $(ENGINE)
