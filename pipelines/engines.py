@@ -44,8 +44,12 @@ class Server:
             _, colon, port = str(host).partition(":")
             if colon and not port.isdigit():
                 yield f"[{name}] hosts: {host!r} is not a host, or host:port."
-        if self.timeout_seconds < 1:
-            yield f"[{name}] timeout_seconds = {self.timeout_seconds} must be 1 or more."
+        if self.timeout_seconds < 10:  # or every long statement would seem to have stalled
+            seconds = f"{self.timeout_seconds:.0f}"
+            yield (
+                f"[{name}] timeout_seconds = {seconds} must be 10 or more: asked whether a "
+                "statement is done, servers keep the answer for 5 s."
+            )
         if self.auth == "LDAP" and not (self.user and (self.password or self.password_file)):
             yield f"[{name}] auth = LDAP needs user, and password or password_file."
         if self.auth != "LDAP" and (self.password or self.password_file):

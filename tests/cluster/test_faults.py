@@ -181,7 +181,7 @@ def test_a_statement_that_outlives_its_client_changes_nothing(place: Place) -> N
     slow = f"SELECT * FROM ({rows_of(9).sql}) r WHERE COALESCE({sleep}, 'slept') <> 'never'"
     reads = Statement("slow", slow)
     with Proxy(place.port) as proxy:
-        access = place.access(port=proxy.port, timeout_seconds=2)
+        access = place.access(port=proxy.port, timeout_seconds=8)  # Spark keeps an answer for 5 s
         first = place.warehouse(access, deadline_seconds=30)
         with pytest.raises(DeadlineError):  # it says that it is at work, and is cut off
             first.overwrite(SALES, DAYS, reads, "run-1", no_audit, lambda *_: proxy.stall_after(0))

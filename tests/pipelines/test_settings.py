@@ -216,7 +216,7 @@ def test_the_configuration_of_a_cluster_lacks_only_the_sites_own_files(site: Sit
 def test_the_servers_of_an_engine_are_checked(site: Site) -> None:
     site.configure("warehouse", engine="hive+impala")
     site.configure("hiveserver2", hosts="[]", auth="LDAP", user="mnaas")
-    site.configure("impalad", hosts='["a:b"]', password="secret word", user="")
+    site.configure("impalad", hosts='["a:b"]', password="secret word", user="", timeout_seconds=5)
     output = site.night().expect(35).output
     for problem in (
         "[hiveserver2] hosts is empty",
@@ -224,6 +224,7 @@ def test_the_servers_of_an_engine_are_checked(site: Site) -> None:
         "[impalad] hosts: 'a:b' is not a host, or host:port",
         "[impalad] a password is set, and auth = NOSASL uses none",
         "[impalad] user is empty",
+        "[impalad] timeout_seconds = 5 must be 10 or more",
         "[namenode] urls is empty",
     ):
         assert problem in output
