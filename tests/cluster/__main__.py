@@ -44,7 +44,7 @@ def main(engine: str, demo: bool) -> None:
             f"  export LUIGI_CONFIG_PATH={config} PATH={bin_folder}:$PATH\n"
             f"  mnaas check\n"
             f"  luigi --module pipelines CustomerAggr --date 2021-04-30 --local-scheduler\n"
-            f"Ctrl-C here stops the servers; their logs: {os.path.relpath(FOLDER)}/servers/*.log"
+            f"Ctrl-C here stops the servers; their logs: {os.path.relpath(FOLDER)}/servers/*/*.log"
         )
         with contextlib.suppress(KeyboardInterrupt):
             while True:
