@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from targets.errors import MissingPartitionError, MissingTableError
+from targets.errors import MissingPartitionError, MissingTableError, WarehouseError
 from targets.schema import Partition, Table
 from targets.store.local import errors_named
 from targets.warehouse.base import Progress, Reader, Row, Statement, no_progress
@@ -68,7 +68,9 @@ class HiveServer2Reader(Reader):
         for name, place, *_ in rows:
             if str(name).strip().rstrip(":") == "Location":
                 return str(place).strip()
-        return None
+        raise WarehouseError(
+            f"{self.name} does not say where {self.spell(table)} {value} is.", "Is it a view?"
+        )
 
     def describe(self, table: Table) -> Described | None:
         """What the engine has under a table's name; None when it has nothing."""
