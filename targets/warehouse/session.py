@@ -35,6 +35,8 @@ from targets.warehouse.driver import (
 log = logging.getLogger("luigi-interface.mnaas")
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.25
+# So long a server may keep its answer to whether a statement is done; without it, no cancel.
+_LONGEST_POLL = 6
 _STACK = re.compile(r"\s*\n\s*(at |== |\*|'|Caused by:)")
 _WRAPPINGS = re.compile(
     r"^(Error while (compiling statement|processing statement)|Error running query|FAILED"
@@ -105,7 +107,8 @@ class Session:
 
     def _wait(self, driver: Driver, deadline: _Deadline, name: str, progress: Progress) -> None:
         pause = _FIRST_PAUSE
-        while not driver.finished(min(self.access.timeout_seconds, deadline.left())):
+        patience = self.access.timeout_seconds
+        while not driver.finished(min(patience, deadline.left() + _LONGEST_POLL)):
             if deadline.over:
                 with contextlib.suppress(Exception):
                     driver.cancel()
