@@ -12,13 +12,13 @@ import click
 
 from benchmarks.figures import Figure, paired, timed
 from targets.store.hdfs import HdfsStore
-from targets.warehouse.base import Statement
+from targets.warehouse.base import Statement, no_audit
 from targets.warehouse.hive import HiveWarehouse
 from targets.warehouse.hiveserver2 import HiveServer2Warehouse
 from tests.cluster.servers.hdfs import Hdfs
 from tests.cluster.servers.hive import Hive
 from tests.cluster.stack import Place
-from tests.contracts.warehouse import SALES, TABLES, no_audit, values
+from tests.contracts.warehouse import SALES, TABLES, values
 
 DAYS = [f"2021-04-{day:02d}" for day in range(1, 31)]
 

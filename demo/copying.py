@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from targets.schema import Table
-from targets.warehouse.base import Reader, Statement, Totals
+from targets.warehouse.base import Reader, Statement, no_audit
 from targets.warehouse.hiveserver2 import HiveServer2Warehouse
 
 
@@ -35,9 +35,5 @@ def _copy(
         file = Path(folder) / "rows"
         source.export(Statement(table.name, sql, {table.name: read}), file)
         with target.reading_file(table, table.all_columns, file, version) as rows:
-            written = target.overwrite(table, values, rows, version, _no_audit)
+            written = target.overwrite(table, values, rows, version, no_audit)
     return sum(totals.rows for totals in written.values())
-
-
-def _no_audit(_written: Mapping[str, Totals]) -> None:
-    pass

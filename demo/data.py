@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from pipelines import tables
 from pipelines.statements import render
 from targets.schema import Table
-from targets.warehouse.base import Statement, Totals, Warehouse
+from targets.warehouse.base import Statement, Warehouse, no_audit
 
 LAST_DAY = date(2021, 4, 30)
 # These had rows once and their source is empty by now; the first of them is listed.
@@ -77,12 +77,8 @@ def _write(
 ) -> tuple[str, int]:
     reads = {name: None for name in warehouse.tables if f"{warehouse.database}.{name} " in sql}
     select = Statement(f"sample of {table.name}", sql, reads)
-    written = warehouse.overwrite(table, sorted(partitions), select, "sample", _no_audit)
+    written = warehouse.overwrite(table, sorted(partitions), select, "sample", no_audit)
     return table.name, sum(totals.rows for totals in written.values())
-
-
-def _no_audit(_written: Mapping[str, Totals]) -> None:
-    pass
 
 
 def _days(size: Size, rows: str) -> str:
@@ -267,7 +263,7 @@ def _write_earlier_calls(warehouse: Warehouse, emptied: set[str]) -> tuple[str, 
         moved = f"SELECT * REPLACE ('{day}' AS partition_date) FROM ({select.sql}) AS aggregated"
         final = tables.traffic_aggr_adhoc
         statement = Statement(f"sample of {final.name}", moved, select.reads)
-        written = warehouse.overwrite(final, [day], statement, "sample", _no_audit)
+        written = warehouse.overwrite(final, [day], statement, "sample", no_audit)
         rows += sum(totals.rows for totals in written.values())
     return tables.traffic_aggr_adhoc.name, rows
 

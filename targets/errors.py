@@ -31,6 +31,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
+def first_line(error: BaseException) -> str:
+    """What a library's error says, without the stack trace that some put behind it."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:200]
+
+
 class MnaasError(Exception):
     """Every error that we raise ourselves."""
 

@@ -22,6 +22,7 @@ from targets.errors import (
     MnaasError,
     StoreError,
     TransientError,
+    first_line,
 )
 from targets.store.base import (
     FileInfo,
@@ -160,10 +161,6 @@ class HdfsStore(FileStore):
             if status["type"] == "DIRECTORY" and status["modificationTime"] < oldest
         ]
 
-    def move_folder(self, old: str, new: str) -> None:
-        """As rename, which on HDFS moves a folder with all it holds in one atomic step."""
-        self.rename(old, new)
-
     def remove_folder(self, folder: str) -> None:
         with self._asking(folder) as client:
             client.delete(self._place(folder), recursive=True, skip_trash=not self._trash)
@@ -246,18 +243,18 @@ class HdfsStore(FileStore):
             if "Kerberos" in f"{type(error).__name__} {error}":
                 raise self._refused(error) from error
             raise LostConnectionError(
-                f"{self!r} does not answer: {what}: {_first_line(error)}",
+                f"{self!r} does not answer: {what}: {first_line(error)}",
                 "Check the NameNodes' addresses in [namenode] urls, and rerun.",
             ) from error
 
     def _refused(self, error: Exception) -> LoginError:
         if not self._kerberos:
             return LoginError(
-                f"{self!r} refused the user {self._user!r}: {_first_line(error)}",
+                f"{self!r} refused the user {self._user!r}: {first_line(error)}",
                 "It wants a ticket: set [namenode] auth = kerberos.",
             )
         return LoginError(
-            f"{self!r} does not take our ticket: {_first_line(error)}",
+            f"{self!r} does not take our ticket: {first_line(error)}",
             "It is missing or has expired: kinit -kt <keytab> <principal>, then rerun.",
         )
 
@@ -272,7 +269,7 @@ class HdfsStore(FileStore):
         return KerberosClient(urls, timeout=self._timeout_seconds)
 
     def _named(self, error: hdfs.HdfsError, what: str) -> MnaasError:
-        kind, words = str(error.exception or ""), f"{what} in {self!r}: {_first_line(error)}"
+        kind, words = str(error.exception or ""), f"{what} in {self!r}: {first_line(error)}"
         if kind == "FileNotFoundException":
             return self._not_there(what)
         if kind in ("StandbyException", "RetriableException", "SafeModeException"):
@@ -282,8 +279,3 @@ class HdfsStore(FileStore):
         if kind == "IOException" or not kind:
             return TransientError(words, "Look at the NameNode and at its DataNodes, and rerun.")
         return StoreError(words, "Look at what is there, and rerun.")
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0][:200]

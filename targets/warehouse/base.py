@@ -44,6 +44,10 @@ def no_progress(_fraction: float, _message: str) -> None:
     pass
 
 
+def no_audit(_written: Mapping[str, Totals]) -> None:
+    """For rows that nothing vouches for: sample data, a rehearsal."""
+
+
 def nobody_hears(_partition: str) -> None:
     pass
 

@@ -6,6 +6,7 @@ A statement that outlives its client can only ever write into a directory that n
 from __future__ import annotations
 
 import contextlib
+import functools
 import secrets
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -85,11 +86,8 @@ class HiveServer2Warehouse(VersionedTables, Warehouse):
 
     def creation(self, table: Table) -> str:
         """The statement that creates a table, where the database keeps its tables."""
-        rows = self.session.rows("database", f"DESCRIBE DATABASE {self.database}")
-        # Hive answers one row, with the location third; Spark a row for each property.
-        found = {str(row[0]): row[1] for row in rows}
-        home = rows[0][2] if len(rows[0]) > 2 else found["Location"]
-        return create_external(self.spell(table), table, self.quoted(f"{home}/{table.name}"))
+        place = self.quoted(f"{self._home}/{table.name}")
+        return create_external(self.spell(table), table, place)
 
     def create(self, table: Table) -> None:
         self.session.run(f"creation of {table.name}", self.creation(table))
@@ -116,6 +114,13 @@ class HiveServer2Warehouse(VersionedTables, Warehouse):
         finally:
             self._drop_quietly(loaded)
             self._hdfs.remove_folder(folder)
+
+    @functools.cached_property
+    def _home(self) -> str:
+        rows = self.session.rows("database", f"DESCRIBE DATABASE {self.database}")
+        # Hive answers one row, with the location third; Spark a row for each property.
+        found = {str(row[0]): row[1] for row in rows}
+        return str(rows[0][2] if len(rows[0]) > 2 else found["Location"])
 
     # Writing aside.
 

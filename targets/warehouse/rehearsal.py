@@ -10,7 +10,7 @@ from pathlib import Path
 from targets.schema import Table
 from targets.store.hdfs import HdfsStore
 from targets.store.local import LocalStore
-from targets.warehouse.base import Progress, Row, Statement, no_progress
+from targets.warehouse.base import Progress, Row, Statement, no_audit, no_progress
 from targets.warehouse.driver import Access
 from targets.warehouse.hiveserver2 import HiveServer2Warehouse
 from targets.warehouse.session import Session
@@ -75,7 +75,7 @@ class Rehearsal:
 
     def overwrite(self, table: Table, partitions: Sequence[str], select: Statement) -> list[str]:
         self._begin(table, partitions)
-        self.warehouse.overwrite(table, partitions, select, VERSION, lambda _written: None)
+        self.warehouse.overwrite(table, partitions, select, VERSION, no_audit)
         return self._session.sent
 
     def load_file(self, table: Table, partition: str) -> list[str]:

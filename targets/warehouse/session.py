@@ -21,6 +21,7 @@ from targets.errors import (
     MissingTableError,
     MnaasError,
     StatementError,
+    first_line,
 )
 from targets.warehouse.base import Progress, Row, no_progress
 from targets.warehouse.driver import (
@@ -59,7 +60,6 @@ class Session:
     ) -> None:
         self.engine = engine
         self.access = access
-        self.statements = 0
         self._new_driver = driver
         self._deadline_seconds = deadline_seconds
         self._driver: Driver | None = None
@@ -98,7 +98,6 @@ class Session:
     ) -> Iterator[tuple[Driver, _Deadline]]:
         deadline = _Deadline(self._deadline_seconds)
         driver = self._connected()
-        self.statements += 1
         with self._errors(name, sql):
             _start(driver, sql, deadline)
             self._wait(driver, deadline, name, progress)
@@ -237,11 +236,6 @@ def plain(message: str) -> str:
 
 def shortened(sql: str) -> str:
     return " ".join(sql.split())[:200]
-
-
-def first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0][:200]
 
 
 class _Deadline:

@@ -86,7 +86,7 @@ class VersionedTables(HiveServer2Reader):
             listed = ", ".join(self.partition_of(table, value) for value in some)
             self._alter(table, f"DROP IF EXISTS {listed}")
         for old, new in moves.values():
-            self._hdfs.move_folder(path_of(old), path_of(new))
+            self._hdfs.rename(path_of(old), path_of(new))
         self._superseded(made)
 
     def sweep(self, table: Table) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import configparser
 import itertools
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -21,15 +23,17 @@ from targets.warehouse.refreshing import RefreshingWarehouse
 from targets.warehouse.spark import SparkWarehouse
 from tests.cluster.servers.hdfs import Hdfs
 from tests.cluster.servers.kdc import CLIENT
+from tests.site import REPOSITORY
 
-SESSION = {
-    "hive.exec.dynamic.partition": "true",
-    "hive.exec.dynamic.partition.mode": "nonstrict",
-    "hive.exec.max.dynamic.partitions": "10000",
-    "hive.exec.max.dynamic.partitions.pernode": "10000",
-    "hive.compute.query.using.stats": "false",
-}
 _numbers = itertools.count(1)
+
+
+def shipped_session() -> dict[str, str]:
+    """The settings of each session, as config/luigi.cfg has them."""
+    config = configparser.ConfigParser(interpolation=None)
+    config.read(REPOSITORY / "config/luigi.cfg")
+    found: dict[str, str] = json.loads(config["hiveserver2"]["session"])
+    return found
 
 
 def new_database() -> str:
@@ -73,7 +77,7 @@ class Place:
 
     def access(self, **changed: Any) -> Access:
         options: dict[str, Any] = {"hosts": ["127.0.0.1"], "port": self.port}
-        options |= {"user": self.hdfs.user, "settings": SESSION, "timeout_seconds": 30}
+        options |= {"user": self.hdfs.user, "settings": shipped_session(), "timeout_seconds": 30}
         if self.kerberos:
             options |= {"hosts": ["localhost"], "auth": "KERBEROS", "user": CLIENT}
         return Access(**{**options, **changed})

@@ -13,12 +13,12 @@ import pytest
 
 from targets.errors import AuditError, DeadlineError, MissingPartitionError, MissingTableError
 from targets.schema import table
-from targets.warehouse.base import Statement, Totals
+from targets.warehouse.base import Statement, Totals, no_audit
 from targets.warehouse.hiveserver2 import HiveServer2Warehouse
 from targets.warehouse.versions import path_of
 from tests.cluster.conftest import MakePlace
 from tests.cluster.stack import Place
-from tests.contracts.warehouse import SALES, TABLES, no_audit, values
+from tests.contracts.warehouse import SALES, TABLES, values
 
 pytestmark = pytest.mark.cluster
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from targets.errors import DeadlineError, LostConnectionError, StatementError
-from targets.warehouse.base import Statement, Totals
+from targets.warehouse.base import Statement, Totals, no_audit
 from targets.warehouse.hiveserver2 import HiveServer2Warehouse
 from targets.warehouse.versions import path_of
 from tests.cluster.conftest import MakePlace, MakeSite, Undisturbed
@@ -20,7 +20,7 @@ from tests.cluster.servers.hive import Hive
 from tests.cluster.servers.impala import Impala
 from tests.cluster.sites import ClusterSite
 from tests.cluster.stack import Place
-from tests.contracts.warehouse import SALES, TABLES, no_audit, values
+from tests.contracts.warehouse import SALES, TABLES, values
 from tests.ports import free_port
 from tests.proxy import Proxy
 

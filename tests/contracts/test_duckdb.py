@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from targets.errors import DeadlineError, StatementError, WarehouseError
-from targets.warehouse.base import Statement, Warehouse
+from targets.warehouse.base import Statement, Warehouse, no_audit
 from targets.warehouse.duckdb import DuckDBWarehouse
-from tests.contracts.warehouse import SALES, TABLES, WarehouseContract, no_audit, values
+from tests.contracts.warehouse import SALES, TABLES, WarehouseContract, values
 
 ENDLESS = Statement(
     "endless", "SELECT SUM(a.range * b.range) FROM range(1e7::INT) a, range(1e6::INT) b"

@@ -11,16 +11,12 @@ import pytest
 from targets.errors import AuditError, MnaasError, SchemaError, StatementError, UnknownTableError
 from targets.schema import table
 from targets.table import TablePartitions
-from targets.warehouse.base import Statement, Totals, Warehouse
+from targets.warehouse.base import Statement, Totals, Warehouse, no_audit
 
 SALES = table("sales", "id BIGINT, name STRING, amount DECIMAL(20,4)", "day")
 STAGED = SALES.staging()
 LOOKUP = table("lookup", "id BIGINT, label STRING")
 TABLES = {declared.name: declared for declared in (SALES, STAGED, LOOKUP)}
-
-
-def no_audit(_written: Mapping[str, Totals]) -> None:
-    pass
 
 
 def values(*rows: str) -> Statement:

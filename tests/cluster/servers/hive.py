@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +11,7 @@ from tests.cluster.servers.hdfs import Hdfs
 from tests.cluster.servers.kdc import Kdc
 from tests.cluster.servers.maven import jars
 from tests.cluster.servers.server import JVM, LOG4J, LOG4J2, Server, write_site
-from tests.ports import free_port
+from tests.ports import free_port, listens
 
 _HADOOP = (
     "hadoop-common",
@@ -94,11 +93,7 @@ class Hive:
             {"HADOOP_USER_NAME": self._hdfs.user, "HOME": str(self.folder)},
             cwd=self.folder,
         )
-        self.server.wait_until(self._listens, 120)
-
-    def _listens(self) -> bool:
-        with socket.socket() as tried:
-            return tried.connect_ex(("127.0.0.1", self.port)) == 0
+        self.server.wait_until(lambda: listens(self.port), 120)
 
     def _configure(self) -> None:
         conf = self.folder / "conf"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
 from tests.cluster.servers.server import Server
-from tests.ports import free_port
+from tests.ports import free_port, listens
 
 REALM = "MNAAS.TEST"
 CLIENT = f"mnaas@{REALM}"
@@ -59,7 +58,7 @@ class Kdc:
             self._make(self.principal(name))
         self._make(CLIENT)
         self._server.start([f"{_BINARIES}/krb5kdc", "-n"], self._environment())
-        self._server.wait_until(self._listens)
+        self._server.wait_until(lambda: listens(self._port))
         return self
 
     def __exit__(
@@ -94,7 +93,3 @@ class Kdc:
     def _environment(self) -> dict[str, str]:
         profile = {"KRB5_KDC_PROFILE": str(self.folder / "kdc.conf")}
         return {"PATH": os.environ["PATH"], **self.environment, **profile}
-
-    def _listens(self) -> bool:
-        with socket.socket() as tried:
-            return tried.connect_ex(("127.0.0.1", self._port)) == 0

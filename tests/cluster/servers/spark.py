@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,7 @@ from types import TracebackType
 from tests.cluster.servers.hdfs import Hdfs
 from tests.cluster.servers.maven import cache
 from tests.cluster.servers.server import LOG4J2, Server, write_site
-from tests.ports import free_port
+from tests.ports import free_port, listens
 
 VERSION = "3.5.9"
 
@@ -94,11 +93,7 @@ class Spark:
             },
             cwd=self.folder,
         )
-        self.server.wait_until(self._listens, 120)
-
-    def _listens(self) -> bool:
-        with socket.socket() as tried:
-            return tried.connect_ex(("127.0.0.1", self.port)) == 0
+        self.server.wait_until(lambda: listens(self.port), 120)
 
 
 def _pyspark() -> Path:
