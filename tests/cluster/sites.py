@@ -14,6 +14,8 @@ from targets.schema import Table
 from targets.store.hdfs import HdfsStore
 from targets.warehouse.base import Statement
 from targets.warehouse.hiveserver2 import HiveServer2Warehouse
+from targets.warehouse.parquet import ParquetFolder
+from targets.warehouse.versions import path_of
 from tests.cluster.servers.hdfs import Hdfs
 from tests.cluster.stack import Place, new_database, with_tables
 from tests.site import DATE, LEAVES, VOLATILE, Site
@@ -21,6 +23,7 @@ from tests.site import DATE, LEAVES, VOLATILE, Site
 LISTED = ("2021-03-31", "2021-04-11", "2021-04-28", "2021-04-29", "2021-04-30")
 DAYS = (*LISTED, "2021-04-27")
 MONTHS = ("2021-03", "2021-04")
+VERSION = "sample"
 
 
 def sample_partitions(site: Site) -> dict[str, list[str]]:
@@ -46,26 +49,40 @@ class Sample:
 
     @classmethod
     def load(cls, place: Place, site: Site) -> Sample:
+        """Text is written by the engine; Parquet is taken as the embedded one has it."""
         partitions = sample_partitions(site)
+        text = {name: values for name, values in partitions.items() if TABLES[name].delimiter}
         source, target = site.warehouse(), place.warehouse()
-        for _ in copy_tables(source, target, partitions, "sample"):
+        for _ in copy_tables(source, target, text, VERSION):
             pass
         source.close()
         target.close()
-        return cls(place, partitions)
+        sample = cls(place, partitions)
+        for name in partitions.keys() - text.keys():
+            sample._put_files(TABLES[name], site)
+        return sample
+
+    def _put_files(self, table: Table, site: Site) -> None:
+        local = ParquetFolder(site.root / "var/warehouse", "mnaas", 0)
+        store = self.place.store()
+        for value in self.partitions[table.name]:
+            for file in local.files(table, frozenset([value]) if value else None):
+                store.put(file, f"{path_of(self.directory(table, value))}/{file.name}")
+
+    def directory(self, table: Table, value: str) -> str:
+        version = f"{self.place.folder}/{table.name}.versions/{VERSION}"
+        return f"{version}/{table.partition(value).folder}" if value else version
 
     def shown_in(self, warehouse: HiveServer2Warehouse) -> None:
         """Let the tables of another database begin with the sample's directories."""
         run = warehouse.session.run
         for name, values in self.partitions.items():
             table = TABLES[name]
-            version = f"{self.place.folder}/{name}.versions/sample"
             if not table.partitioned_by:
-                run(name, f"ALTER TABLE {warehouse.spell(table)} SET LOCATION '{version}'")
+                run(name, warehouse.pointing(table, "", self.directory(table, "")))
                 continue
             listed = " ".join(
-                f"{warehouse.partition_of(table, value)} "
-                f"LOCATION '{version}/{table.partition(value).folder}'"
+                f"{warehouse.partition_of(table, value)} LOCATION '{self.directory(table, value)}'"
                 for value in values
             )
             if listed:

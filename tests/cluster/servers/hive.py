@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +29,8 @@ ARTEFACTS = (
     "org.apache.tez:tez-dag:0.10.4",
     "org.apache.tez:tez-mapreduce:0.10.4",
     *(f"org.apache.hadoop:{name}:3.3.6" for name in _HADOOP),
+    # Local files without Hadoop's native library, which would run chmod for each of them.
+    "com.globalmentor:hadoop-bare-naked-local-fs:0.1.0",
 )
 EXCLUDED = (
     "org.pac4j:*",  # for login over HTTP; needs what no public registry has
@@ -76,11 +79,12 @@ class Hive:
     def start(self) -> None:
         opened = (f"--add-opens=java.base/{name}=ALL-UNNAMED" for name in _OPENED.split())
         folder = jars(ARTEFACTS, EXCLUDED)
-        path = os.pathsep.join([str(self.folder / "conf"), f"{folder}/*"])
+        first = self._what_tez_ships(folder)
+        path = os.pathsep.join([str(self.folder / "conf"), str(first), f"{folder}/*"])
         self.server.start(
             [
                 "java",
-                "-Xmx1g",
+                *("-Xmx1500m", "-Xmn400m"),
                 *JVM,
                 *opened,
                 *(self._realm.java if self._realm else ()),
@@ -94,6 +98,16 @@ class Hive:
             cwd=self.folder,
         )
         self.server.wait_until(lambda: listens(self.port), 120)
+
+    def _what_tez_ships(self, jars: Path) -> Path:
+        """Tez copies the jar of one class to each task: a small one instead of all of Hive."""
+        small = self.folder / "shipped.jar"
+        (hive,) = jars.glob("hive-exec-*.jar")
+        with zipfile.ZipFile(hive) as whole, zipfile.ZipFile(small, "w") as part:
+            for name in whole.namelist():
+                if name.startswith("org/apache/hadoop/hive/ql/exec/tez/DagUtils"):
+                    part.writestr(name, whole.read(name))
+        return small
 
     def _configure(self) -> None:
         conf = self.folder / "conf"
@@ -164,4 +178,5 @@ class Hive:
             "hive.server2.materializedviews.registry.impl": "DUMMY",
             "hive.scheduled.queries.executor.enabled": "false",
             "hive.exec.counters.pull.interval": 20,
+            "fs.file.impl": "com.globalmentor.apache.hadoop.fs.BareLocalFileSystem",
         }

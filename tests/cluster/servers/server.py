@@ -29,6 +29,7 @@ JVM = (
     "-Dfile.encoding=UTF-8",
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
+    "-XX:ReservedCodeCacheSize=256m",  # without the second compiler it would be 48
     "-Xshare:auto",
     "-Djava.net.preferIPv4Stack=true",
 )

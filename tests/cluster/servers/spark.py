@@ -11,7 +11,7 @@ from types import TracebackType
 
 from tests.cluster.servers.hdfs import Hdfs
 from tests.cluster.servers.maven import cache
-from tests.cluster.servers.server import LOG4J2, Server, write_site
+from tests.cluster.servers.server import JVM, LOG4J2, Server, write_site
 from tests.ports import free_port, listens
 
 VERSION = "3.5.9"
@@ -70,7 +70,7 @@ class Spark:
             # Or the first session that closes takes the others' file system with it.
             "spark.hadoop.fs.hdfs.impl.disable.cache": "true",
             "spark.driver.extraJavaOptions": (
-                f"-XX:+UseSerialGC -Djava.io.tmpdir={self.folder} "
+                f"{' '.join(JVM)} -Djava.io.tmpdir={self.folder} "
                 f"-Dderby.stream.error.file={self.folder / 'derby.log'}"
             ),
         }
