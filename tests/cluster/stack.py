@@ -14,6 +14,7 @@ from typing import Any
 from targets.schema import Table
 from targets.store.hdfs import HdfsStore
 from targets.store.local import LocalStore
+from targets.warehouse.base import Statement
 from targets.warehouse.ddl import create_external
 from targets.warehouse.driver import Access
 from targets.warehouse.hive import HiveWarehouse
@@ -38,6 +39,13 @@ def shipped_session() -> dict[str, str]:
 
 def new_database() -> str:
     return f"t{os.getpid()}_{next(_numbers)}"
+
+
+def slowly(rows: Statement, milliseconds: int) -> Statement:
+    """The same rows, with a sleep before each: slow, and no work for the processors."""
+    sleep = f"java_method('java.lang.Thread', 'sleep', CAST(id * 0 + {milliseconds} AS BIGINT))"
+    sql = f"SELECT * FROM ({rows.sql}) r WHERE COALESCE({sleep}, 'slept') <> 'never'"
+    return replace(rows, sql=sql)
 
 
 @dataclass(frozen=True)

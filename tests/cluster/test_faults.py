@@ -19,7 +19,7 @@ from tests.cluster.servers.hdfs import Hdfs
 from tests.cluster.servers.hive import Hive
 from tests.cluster.servers.impala import Impala
 from tests.cluster.sites import ClusterSite
-from tests.cluster.stack import Place
+from tests.cluster.stack import Place, slowly
 from tests.contracts.warehouse import SALES, TABLES, values
 from tests.ports import free_port
 from tests.proxy import Proxy
@@ -177,9 +177,7 @@ def days_in(place: Place, version: str) -> list[str]:
 
 def test_a_statement_that_outlives_its_client_changes_nothing(place: Place) -> None:
     """Attempt 1 is cut off and goes on at the server, and ends after attempt 2's switch."""
-    sleep = "java_method('java.lang.Thread', 'sleep', CAST(id * 0 + 400 AS BIGINT))"
-    slow = f"SELECT * FROM ({rows_of(9).sql}) r WHERE COALESCE({sleep}, 'slept') <> 'never'"
-    reads = Statement("slow", slow)
+    reads = slowly(rows_of(9), 400)
     with Proxy(place.port) as proxy:
         access = place.access(port=proxy.port, timeout_seconds=8)  # Spark keeps an answer for 5 s
         first = place.warehouse(access, deadline_seconds=30)

@@ -95,6 +95,7 @@ class Hdfs:
             [
                 "java",
                 *_JVM,
+                f"-Djava.io.tmpdir={self.folder}",
                 *(self._realm.java if self._realm else ()),
                 "-cp",
                 self._class_path(),
