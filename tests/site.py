@@ -17,6 +17,7 @@ from typing import Any
 
 from pipelines.tables import TABLES
 from targets.schema import Table
+from targets.store.base import FileStore
 from targets.store.local import LocalStore
 from targets.warehouse.base import Statement
 from targets.warehouse.duckdb import DuckDBWarehouse
@@ -42,6 +43,12 @@ LEAVES = {
     "TrafficAdhocAggr": (("traffic_aggr_adhoc", "traffic_aggr_adhoc_staging"), "none"),
 }
 VOLATILE = ("run_id", "host", "version", "started", "ended", "attempts")
+
+
+def says(process: subprocess.Popen[str], *words: str) -> bool:
+    """Read on until it prints a line with all of these words; False when it ends without."""
+    assert process.stdout
+    return any(all(word in line for word in words) for line in process.stdout)
 
 
 def configure(file: Path, section: str, **values: object) -> None:
@@ -124,7 +131,7 @@ class Site:
     def warehouse(self) -> DuckDBWarehouse:
         return DuckDBWarehouse(self.root / "var/warehouse", "mnaas", TABLES)
 
-    def store(self) -> LocalStore:
+    def store(self) -> FileStore:
         return LocalStore(self.root / "var/files")
 
     def rows(self, name: str, where: str = "true") -> list[tuple[Any, ...]]:
@@ -138,7 +145,10 @@ class Site:
         return self.rows("table_statistics_customer_aggr", where)
 
     def final_dates(self) -> list[str]:
-        return self.warehouse().partitions(TABLES["table_statistics_customer_aggr"])
+        return self.partitions("table_statistics_customer_aggr")
+
+    def partitions(self, name: str) -> list[str]:
+        return self.warehouse().partitions(TABLES[name])
 
     def replace_source(
         self, day: str, select: str | None, name: str = "usage_trend_daily_aggr"
@@ -178,13 +188,13 @@ class Site:
         for marker in markers.values():
             for name in VOLATILE:
                 del marker[name]
-            for name in ("source_read", "compared_at"):
+            for name in ("source_read", "compared_at", "superseded"):
                 marker["evidence"]["details"].pop(name, None)
-        files = {info.path: self.store().checksum(info.path) for info in self.store().list(folder)}
+        files = self.store()
         return {
             "tables": {name: self.rows(name) for name in tables},
-            "partitions": {name: self.warehouse().partitions(TABLES[name]) for name in tables},
-            "files": files,
+            "partitions": {name: self.partitions(name) for name in tables},
+            "files": {info.path: files.checksum(info.path) for info in files.list(folder)},
             "markers": markers,
             "backups": self.backups(),
         }

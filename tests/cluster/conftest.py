@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -76,7 +77,7 @@ def place_on(request: pytest.FixtureRequest, hdfs: Hdfs, tmp_path: Path) -> Make
 def awkward_site(sample_site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample site with other sources: what engines would differ on if they could."""
     site = Site.copy_of(sample_site, tmp_path_factory.mktemp("awkward") / "site")
-    make_awkward(site, seed=4)
+    make_awkward(site, seed=int(os.environ.get("AWKWARD_SEED", "4")))
     return site.root
 
 

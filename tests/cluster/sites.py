@@ -11,6 +11,7 @@ from typing import Any
 from demo.copying import copy_tables
 from pipelines.tables import TABLES
 from targets.schema import Table
+from targets.store.base import FileStore
 from targets.store.hdfs import HdfsStore
 from targets.warehouse.base import Statement
 from targets.warehouse.hiveserver2 import HiveServer2Warehouse
@@ -18,7 +19,7 @@ from targets.warehouse.parquet import ParquetFolder
 from targets.warehouse.versions import path_of
 from tests.cluster.servers.hdfs import Hdfs
 from tests.cluster.stack import Place, new_database, with_tables
-from tests.site import DATE, LEAVES, VOLATILE, Site
+from tests.site import DATE, LEAVES, Site
 
 LISTED = ("2021-03-31", "2021-04-11", "2021-04-28", "2021-04-29", "2021-04-30")
 DAYS = (*LISTED, "2021-04-27")
@@ -148,26 +149,14 @@ class ClusterSite(Site):
                     found[info.path] = json.loads(store.read(info.path))
         return found
 
-    def state(self, pipeline: str = "CustomerAggr") -> dict[str, Any]:
-        """All that a night leaves, without what differs from run to run."""
-        tables, folder = LEAVES[pipeline]
-        markers = self.markers()
-        for marker in markers.values():
-            for name in VOLATILE:
-                del marker[name]
-            for name in ("source_read", "compared_at", "superseded"):
-                marker["evidence"]["details"].pop(name, None)
-        files = self.on_hdfs("files")
+    def store(self) -> FileStore:
+        return self.on_hdfs("files")
+
+    def partitions(self, name: str) -> list[str]:
         warehouse = self.place.warehouse()
-        partitions = {name: warehouse.partitions(TABLES[name]) for name in tables}
+        found = warehouse.partitions(TABLES[name])
         warehouse.close()
-        return {
-            "tables": {name: self.rows(name) for name in tables},
-            "partitions": partitions,
-            "files": {info.path: files.checksum(info.path) for info in files.list(folder)},
-            "markers": markers,
-            "backups": self.backups(),
-        }
+        return found
 
     def for_missing_files(self) -> None:
         """Counts of the date, as if the legacy job had written them: those of the day before."""

@@ -23,6 +23,7 @@ from tests.cluster.stack import Place, slowly
 from tests.contracts.warehouse import SALES, TABLES, values
 from tests.ports import free_port
 from tests.proxy import Proxy
+from tests.site import Outcome, says
 
 pytestmark = pytest.mark.cluster
 
@@ -177,9 +178,10 @@ def days_in(place: Place, version: str) -> list[str]:
 
 def test_a_statement_that_outlives_its_client_changes_nothing(place: Place) -> None:
     """Attempt 1 is cut off and goes on at the server, and ends after attempt 2's switch."""
-    reads = slowly(rows_of(9), 400)
+    # Spark keeps its first answer for 5 s, and works on two rows at a time.
+    reads = slowly(rows_of(9), {"hive": 200, "spark": 800}[place.engine.name])
     with Proxy(place.port) as proxy:
-        access = place.access(port=proxy.port, timeout_seconds=8)  # Spark keeps an answer for 5 s
+        access = place.access(port=proxy.port, timeout_seconds=8)
         first = place.warehouse(access, deadline_seconds=30)
         with pytest.raises(DeadlineError):  # it says that it is at work, and is cut off
             first.overwrite(SALES, DAYS, reads, "run-1", no_audit, lambda *_: proxy.stall_after(0))
@@ -212,21 +214,26 @@ def test_another_login_than_the_server_wants_is_named(on_hive: Place) -> None:
     assert "auth = NOSASL (a server that wants NONE" in str(caught.value)
 
 
+def a_night_and(site: ClusterSite, step: str, happens: Callable[[], None]) -> Outcome:
+    """A night that tries again for a while, and what happens while one of its steps is running."""
+    site.configure("retry", first_wait_seconds=3, longest_wait_seconds=6, attempts=8)
+    with site.start(*site.night_command()) as process:
+        assert process.stdout and says(process, f"running   CustomerAggr.{step}(")
+        happens()
+        output = process.stdout.read()
+    return Outcome(process.returncode, output)
+
+
 def test_hive_killed_and_started_again_in_the_middle_of_a_step(
     site_on: MakeSite, undisturbed: Undisturbed, hive: Hive
 ) -> None:
-    site = site_on("hive")
-    site.configure("retry", first_wait_seconds=3, longest_wait_seconds=6, attempts=8)
-    with site.start(*site.night_command()) as process:
-        assert process.stdout
-        for line in process.stdout:
-            if "running   CustomerAggr.PublishPartitions(" in line:
-                break
+    def restarted() -> None:
         time.sleep(0.8)
         hive.server.stop()
         hive.start()
-        output = process.stdout.read()
-    assert process.returncode == 0, output
+
+    site = site_on("hive")
+    output = a_night_and(site, "PublishPartitions", restarted).expect(0).output
     assert "the connection to hive at" in output or "does not answer" in output
     assert site.state()["tables"] == undisturbed("hive", "CustomerAggr")["tables"]
 
@@ -234,18 +241,13 @@ def test_hive_killed_and_started_again_in_the_middle_of_a_step(
 def test_the_namenode_restarted_in_the_middle_of_a_night(
     site_on: MakeSite, undisturbed: Undisturbed, hdfs: Hdfs
 ) -> None:
-    site = site_on("hive")
-    site.configure("retry", first_wait_seconds=3, longest_wait_seconds=6, attempts=8)
-    with site.start(*site.night_command()) as process:
-        assert process.stdout
-        for line in process.stdout:
-            if "running   CustomerAggr.LoadStaging(" in line:
-                break
+    def restarted() -> None:
         hdfs.namenode.stop()
         hdfs.start_namenode()
         hdfs.wait_until_ready()
-        process.stdout.read()
-    if process.returncode:  # a marker could not be read meanwhile: a rerun goes on
+
+    site = site_on("hive")
+    if a_night_and(site, "LoadStaging", restarted).code:  # a marker could not be read meanwhile
         site.night().expect(0)
     assert site.state()["tables"] == undisturbed("hive", "CustomerAggr")["tables"]
 

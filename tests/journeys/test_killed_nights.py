@@ -15,7 +15,7 @@ import pytest
 
 import pipelines
 from tests.journeys import killed_luigi
-from tests.site import DATE, LEAVES, Outcome, Site
+from tests.site import DATE, LEAVES, Outcome, Site, says
 
 PARTS = 8  # the instants are dealt out to so many tests, which run side by side
 # Of CustomerAggr every instant; of the others, which are built alike, about so many of them.
@@ -125,11 +125,8 @@ def test_a_night_killed_after_a_step_skips_that_step(
 ) -> None:
     site = fresh(sample_site, tmp_path / "site", pipeline)
     with site.start(*site.night_command(pipeline=pipeline)) as process:
-        assert process.stdout
-        for line in process.stdout:
-            if f"{pipeline}.{step}_" in line and "status   DONE" in line:
-                process.kill()
-                break
+        assert says(process, f"{pipeline}.{step}_", "status   DONE")
+        process.kill()
     rerun = site.night(pipeline=pipeline).expect(0)
     assert f"running   {pipeline}.{step}(" not in rerun.output
     assert site.state(pipeline) == undisturbed(pipeline)
