@@ -39,7 +39,9 @@ def main() -> None:
 
 def _publish(warehouse: HiveServer2Warehouse, place: Place) -> None:
     rows = values(*(f"({n}, 'a', {n}, '{day}')" for day in DAYS for n in range(3)))
-    warehouse.overwrite(SALES, DAYS, rows, "first", no_audit)  # all partitions are there
+    warehouse.overwrite(SALES, DAYS, rows, "first", no_audit)  # from here on all are there
+    names = ", ".join(column.name for column in SALES.all_columns)
+    rows = Statement("again", f"SELECT {names} FROM {warehouse.spell(SALES)}", {"sales": None})
     numbers = iter(range(1000))
 
     def ours() -> None:

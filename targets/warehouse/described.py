@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from targets.schema import Table
@@ -72,6 +73,23 @@ def read_description(rows: Sequence[Row]) -> Described:
         text="TextInputFormat" in facts.get("InputFormat", ""),
         delimiter=found[1] if found else facts.get("field.delim", ""),
     )
+
+
+def planned_locations(column: str, lines: Iterable[str]) -> dict[str, str]:
+    """Where the partitions are that a plan reads (EXPLAIN EXTENDED), by their values.
+
+    Each is described by its value, then by its properties; those of the table follow.
+    """
+    found = {}
+    value = None
+    for before, line in itertools.pairwise(line.strip() for line in lines):
+        word, _, rest = line.partition(" ")
+        if before == "partition values:":
+            value = rest if word == column else None
+        elif word == "location" and value is not None:
+            found[value] = rest
+            value = None
+    return found
 
 
 def _plain(kind: str) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from targets.schema import Table
 from targets.warehouse.base import Row
+from targets.warehouse.described import planned_locations
 from targets.warehouse.driver import (
     BATCH,
     Access,
@@ -146,3 +148,14 @@ def _transport(to: Any, host: str, access: Access) -> Any:
 class HiveWarehouse(HiveServer2Warehouse):
     name = "hive"
     driver = PyHiveDriver
+
+    def locations(self, table: Table, values: Sequence[str]) -> Mapping[str, str | None]:
+        """One plan tells them all; what it leaves open is asked one by one."""
+        found: dict[str, str] = {}
+        for some in self.portions(values):
+            where = self.where_partition(table, some)
+            sql = f"EXPLAIN EXTENDED SELECT * FROM {self.spell(table)} WHERE {where}"
+            rows = self.session.rows(f"locations of {table.name}", sql)
+            found |= planned_locations(table.partitioned_by, (str(row[0]) for row in rows))
+        left = [value for value in values if value not in found]
+        return {**found, **super().locations(table, left)}

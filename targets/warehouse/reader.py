@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -71,6 +71,10 @@ class HiveServer2Reader(Reader):
         raise WarehouseError(
             f"{self.name} does not say where {self.spell(table)} {value} is.", "Is it a view?"
         )
+
+    def locations(self, table: Table, values: Sequence[str]) -> Mapping[str, str | None]:
+        """Where each of these partitions is."""
+        return {value: self.location(table, value) for value in values}
 
     def describe(self, table: Table) -> Described | None:
         """What the engine has under a table's name; None when it has nothing."""

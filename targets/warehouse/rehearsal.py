@@ -40,6 +40,11 @@ class RehearsedSession(Session):
         self.sent.append(sql)
         if name.startswith("partitions of"):
             yield [(partition,) for partition in self.partitions]
+        elif name.startswith("locations of"):
+            for partition in self.partitions:
+                column, _, value = partition.partition("=")
+                yield [("partition values:",), (f"{column} {value}",)]
+                yield [(f"location hdfs://.../{partition}",)]
         elif name.startswith("location of"):
             yield [("Location", f"hdfs://.../{name.split()[2]}")]
 

@@ -63,7 +63,7 @@ class VersionedTables(HiveServer2Reader):
             return
         base = base_of(self._location(table))
         there = set(self.partitions(table))
-        now = {value: self.location(table, value) for value in partitions if value in there}
+        now = self.locations(table, [value for value in partitions if value in there])
         stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
         made = new_version(table.name, f"dropped-{stamp}-{secrets.token_hex(2)}", base)
         # Where the rows would be found again by whoever adds the partition: away with them.
@@ -151,9 +151,8 @@ class VersionedTables(HiveServer2Reader):
         if not table.partitioned_by:
             return {"": self._location(table)}
         there = set(self.partitions(table))
-        return {
-            value: self.location(table, value) if value in there else None for value in partitions
-        }
+        now = self.locations(table, [value for value in partitions if value in there])
+        return {value: now.get(value) for value in partitions}
 
     def _location(self, table: Table) -> str:
         place = self.location(table)

@@ -123,6 +123,26 @@ def test_locations_are_absolute_and_end_in_run_and_attempt(
     assert warehouse.location(SALES, "2021-04-09") is None
 
 
+def test_where_many_partitions_are_is_what_each_of_them_says(
+    warehouse: HiveServer2Warehouse, place: Place
+) -> None:
+    days = [DAY, "2021-04-02", " a b/c=50%ü'", "by hand", "empty"]
+    written = [value for value in days if value not in ("by hand", "empty")]
+    lines = (f"(1, 'a', 1, {warehouse.literal(day)})" for day in written)
+    warehouse.overwrite(SALES, written, values(*lines), "v", no_audit)
+    elsewhere = f"{place.folder}/else where"
+    by_hand(
+        warehouse,
+        "ALTER TABLE SALES ADD PARTITION (day='empty') "
+        f"PARTITION (day='by hand') LOCATION '{elsewhere}'",
+    )
+    found = warehouse.locations(SALES, [*days, "not there"])
+    each = {day: warehouse.location(SALES, day) for day in days}
+    assert found == {**each, "not there": None}
+    assert found["by hand"] == elsewhere
+    assert found["empty"] == f"{place.folder}/sales/day=empty"
+
+
 def test_more_partitions_than_a_statement_takes_go_in_portions(
     warehouse: HiveServer2Warehouse,
 ) -> None:

@@ -42,11 +42,14 @@ def test_a_night_takes_as_many_statements_as_the_guide_says(
     assert connections <= len(getattr(pipelines, pipeline).steps())
 
 
-def test_each_listed_partition_costs_its_description_and_its_switch(site_on: MakeSite) -> None:
-    few, many = site_on("spark"), site_on("spark")
-    few.write_list(*LISTED[-1:])
+@pytest.mark.parametrize(("engine", "each"), [("hive", 1), ("spark", 2)])
+def test_each_listed_partition_costs_its_switch_and_on_spark_its_description(
+    site_on: MakeSite, engine: str, each: int
+) -> None:
+    few, many = site_on(engine), site_on(engine)
+    few.write_list(*LISTED[-2:])
     many.write_list(*LISTED[-3:])
-    assert counted(many, "CustomerAggr")[0] - counted(few, "CustomerAggr")[0] == 2 * 2
+    assert counted(many, "CustomerAggr")[0] - counted(few, "CustomerAggr")[0] == each
 
 
 def test_a_year_of_markers_on_hdfs_is_one_listing(

@@ -18,7 +18,7 @@ from targets.schema import Partition, table
 from targets.warehouse.base import Statement
 from targets.warehouse.ddl import create_external
 from targets.warehouse.delimited import lines
-from targets.warehouse.described import read_description
+from targets.warehouse.described import planned_locations, read_description
 from targets.warehouse.driver import ServerSaidError
 from targets.warehouse.duckdb import DuckDBWarehouse
 from targets.warehouse.hive import HiveWarehouse
@@ -117,6 +117,37 @@ def test_a_description_is_compared_with_what_is_declared() -> None:
     assert list(found.differences(turned, written=True)) == ["columns in another order: id, amount"]
 
 
+PLAN = """Partition Description:
+    Partition
+      partition values:
+        day 2021-04-01
+      properties:
+        columns id,amount
+        location hdfs://n/w/sales.versions/v1/day=2021-04-01
+        properties:
+          location hdfs://n/w/sales
+          name mnaas.sales
+    Partition
+      partition values:
+        other x
+      properties:
+        location hdfs://n/w/other
+    Partition
+      partition values:
+        day a b
+      properties:
+        location hdfs://n/w/a b
+"""
+
+
+def test_a_plan_says_where_the_partitions_are_that_it_reads() -> None:
+    assert planned_locations("day", PLAN.splitlines()) == {
+        "2021-04-01": "hdfs://n/w/sales.versions/v1/day=2021-04-01",
+        "a b": "hdfs://n/w/a b",
+    }
+    assert planned_locations("day", ["no plan", "location hdfs://n/w/sales"]) == {}
+
+
 @pytest.mark.parametrize(
     "value", ["2021-04-30@month-2021-04", "a=b/c:d", "50%", "ü", "{x}[y]", "'"]
 )
@@ -133,8 +164,11 @@ def test_names_and_places_of_versions() -> None:
     assert path_of(f"{base}/day=50%25") == "w/sales/day=50%25"
 
 
-@pytest.mark.parametrize("kind", [HiveWarehouse, SparkWarehouse])
-def test_a_rehearsal_shows_what_would_be_sent(kind: Any) -> None:
+@pytest.mark.parametrize(
+    ("kind", "asked"),
+    [(HiveWarehouse, "EXPLAIN EXTENDED"), (SparkWarehouse, "DESCRIBE FORMATTED")],
+)
+def test_a_rehearsal_shows_what_would_be_sent(kind: Any, asked: str) -> None:
     rehearsal = Rehearsal(kind, "mnaas", TABLES)
     select = Statement("select", "SELECT 1 AS id, 'a' AS name, 2 AS amount, 'd' AS day")
     sent = rehearsal.overwrite(SALES, ["d"], select)
@@ -142,7 +176,7 @@ def test_a_rehearsal_shows_what_would_be_sent(kind: Any) -> None:
     create = " ".join(kind.create_like.split()[:2])
     assert verbs == [
         "SHOW PARTITIONS",
-        "DESCRIBE FORMATTED",
+        asked,
         "DESCRIBE FORMATTED",
         create,
         "INSERT OVERWRITE",

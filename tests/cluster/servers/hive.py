@@ -99,10 +99,10 @@ class Hive:
         )
         self.server.wait_until(lambda: listens(self.port), 120)
 
-    def _what_tez_ships(self, jars: Path) -> Path:
+    def _what_tez_ships(self, folder: Path) -> Path:
         """Tez copies the jar of one class to each task: a small one instead of all of Hive."""
         small = self.folder / "shipped.jar"
-        (hive,) = jars.glob("hive-exec-*.jar")
+        (hive,) = folder.glob("hive-exec-*.jar")
         with zipfile.ZipFile(hive) as whole, zipfile.ZipFile(small, "w") as part:
             for name in whole.namelist():
                 if name.startswith("org/apache/hadoop/hive/ql/exec/tez/DagUtils"):
