@@ -10,7 +10,6 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable
-from types import TracebackType
 
 from targets.errors import MnaasError
 
@@ -34,12 +33,7 @@ class RefreshLoop:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
 

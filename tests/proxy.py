@@ -7,7 +7,6 @@ import socket
 import threading
 import time
 from collections import deque
-from types import TracebackType
 
 
 class Proxy:
@@ -26,12 +25,7 @@ class Proxy:
         threading.Thread(target=self._serve, daemon=True).start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for each in (self._server, *self._connections):
             each.close()
 

@@ -7,7 +7,6 @@ import os
 import urllib.error
 import urllib.request
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from targets.errors import MnaasError
@@ -66,12 +65,7 @@ class Hdfs:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.datanode.stop()
         self.namenode.stop()
 

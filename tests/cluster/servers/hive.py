@@ -6,7 +6,6 @@ import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 
 from tests.cluster.servers.hdfs import Hdfs
 from tests.cluster.servers.kdc import Kdc
@@ -68,12 +67,7 @@ class Hive:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.server.stop()
 
     def start(self) -> None:

@@ -6,7 +6,6 @@ import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 
 from tests.cluster.servers.server import Server
 from tests.ports import free_port, listens
@@ -61,12 +60,7 @@ class Kdc:
         self._server.wait_until(lambda: listens(self._port))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._server.stop()
 
     def log_in(self, lifetime: str = "1h") -> None:

@@ -6,7 +6,6 @@ import io
 import socketserver
 import threading
 from collections.abc import Mapping
-from types import TracebackType
 from typing import BinaryIO
 
 BASE = "ou=people,dc=mnaas,dc=test"
@@ -49,12 +48,7 @@ class Ldap:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
 

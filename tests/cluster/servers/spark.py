@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import TracebackType
 
 from tests.cluster.servers.hdfs import Hdfs
 from tests.cluster.servers.maven import cache
@@ -45,12 +44,7 @@ class Spark:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.server.stop()
 
     def start(self) -> None:
