@@ -62,8 +62,8 @@ class VersionedTables(HiveServer2Reader):
         if not partitions:
             return
         base = base_of(self._location(table))
-        there = set(self.partitions(table))
-        now = self.locations(table, [value for value in partitions if value in there])
+        found = self._locations(table, partitions)
+        now = {value: place for value, place in found.items() if place}
         stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
         made = new_version(table.name, f"dropped-{stamp}-{secrets.token_hex(2)}", base)
         # Where the rows would be found again by whoever adds the partition: away with them.
@@ -76,7 +76,7 @@ class VersionedTables(HiveServer2Reader):
         superseded += [
             Superseded(value, place)
             for value, place in now.items()
-            if place and place.startswith(f"{base}.versions/")
+            if place.startswith(f"{base}.versions/")
         ]
         if not superseded and not now:
             return
